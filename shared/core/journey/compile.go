@@ -1,0 +1,494 @@
+package journey
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/kesher-io/kesher/shared/core/condition"
+	"github.com/kesher-io/kesher/shared/core/plan"
+	"github.com/kesher-io/kesher/shared/core/survey"
+)
+
+// Names is what a journey may speak of.
+type Names struct {
+	Plan    *plan.Plan
+	Surveys map[string]*survey.Survey
+}
+
+// Problem is a fault in a definition: where, what is wrong, what to do.
+type Problem struct {
+	At       Pos
+	What, Do string
+}
+
+func (p Problem) Error() string {
+	if p.Do == "" {
+		return p.What
+	}
+	return fmt.Sprintf("%s (%s)", p.What, p.Do)
+}
+
+// Compile checks a definition against the plan and lays it flat. It collects
+// every problem; the journey is nil if there is any.
+func Compile(def Definition, names Names) (*Journey, []Problem) {
+	c := &compiler{
+		j:     &Journey{Definition: def, Version: version(def), byID: map[string]int{}},
+		names: names,
+		ids:   map[string]bool{},
+	}
+	c.entry()
+	c.exits()
+	c.goal()
+	if len(def.Steps) == 0 {
+		c.report(def.At, `the journey has no steps`, "add at least one under `steps:`")
+	}
+	c.nameSteps(c.j.Steps)
+	c.j.First, _ = c.list(c.j.Steps, Nowhere, c.entryProps)
+	if len(c.problems) > 0 {
+		sort.SliceStable(c.problems, func(a, b int) bool { return before(c.problems[a].At, c.problems[b].At) })
+		return nil, c.problems
+	}
+	return c.j, nil
+}
+
+func before(a, b Pos) bool { return a.Line < b.Line || a.Line == b.Line && a.Col < b.Col }
+
+// version is the content hash of what the definition says, wherever it stands.
+func version(def Definition) string {
+	text, err := json.Marshal(def)
+	if err != nil {
+		panic(err) // a Definition holds nothing that JSON can't
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:6])
+}
+
+type compiler struct {
+	j          *Journey
+	names      Names
+	ids        map[string]bool
+	entryProps map[string]plan.Type
+	problems   []Problem
+}
+
+func (c *compiler) report(at Pos, what, do string) {
+	c.problems = append(c.problems, Problem{At: at, What: what, Do: do})
+}
+
+func (c *compiler) notBuilt(at Pos, what string) {
+	c.report(at, fmt.Sprintf("%q is not built yet", what), "this release runs wait, wait-for, choose, send, set, offer and end")
+}
+
+// entry compiles where a run begins and learns what entry.* holds.
+func (c *compiler) entry() {
+	e := &c.j.Entry
+	switch {
+	case e.Event != "":
+		c.entryProps = c.properties(e.Event, at(e.Keys, "event", e.At))
+	case e.Response != "":
+		c.entryProps = c.answers(e.Response, at(e.Keys, "response", e.At))
+	case e.Consent != nil:
+		c.entryProps = consentProps
+	case e.Profile != "":
+		c.j.EntryWhen = c.condition(e.Profile, at(e.Keys, "profile", e.At), c.env(nil))
+	case e.Other != "":
+		c.report(e.At, fmt.Sprintf("entry by %s is not built yet", e.Other), "this release enters by event, profile, response or consent")
+	default:
+		c.report(e.At, "the entry names no fact", "say entry: {event: ...}, {response: ...}, {profile: ...} or {consent: ...}")
+	}
+	env := c.env(c.entryProps)
+	if e.Where != "" {
+		c.j.EntryWhere = c.condition(e.Where, at(e.Keys, "where", e.At), env)
+	}
+	if e.Key != "" {
+		c.j.EntryKey = c.value(e.Key, at(e.Keys, "key", e.At), env)
+	}
+}
+
+var consentProps = map[string]plan.Type{"purpose": "string", "channel": "string", "state": "string", "notice": "string"}
+
+func (c *compiler) exits() {
+	for _, x := range c.j.Exit {
+		compiled := CompiledExit{Event: x.Event}
+		props := c.declared(x.Event, at(x.Keys, "event", x.At))
+		if x.Where != "" {
+			compiled.Where = c.condition(x.Where, at(x.Keys, "where", x.At), c.env(props))
+		}
+		c.j.Exits = append(c.j.Exits, compiled)
+	}
+}
+
+func (c *compiler) goal() {
+	if g := c.j.Goal; g != nil {
+		props := c.declared(g.Event, g.At)
+		if g.Where != "" {
+			c.condition(g.Where, g.At, c.env(props))
+		}
+	}
+}
+
+// nameSteps gives every step its id, in the order of the text.
+func (c *compiler) nameSteps(steps []Step) {
+	for i := range steps {
+		s := &steps[i]
+		if s.ID == "" {
+			s.ID = c.freeID(DefaultID(s))
+		} else if c.ids[s.ID] {
+			c.report(at(s.Keys, "id", s.At), fmt.Sprintf("a second step has the id %q", s.ID), "ids are counted and reported by: give each step its own")
+		}
+		c.ids[s.ID] = true
+		if s.WaitFor != nil {
+			c.nameSteps(s.WaitFor.Then)
+			c.nameSteps(s.WaitFor.Else)
+		}
+		for b := range s.Choose {
+			c.nameSteps(s.Choose[b].Do)
+		}
+	}
+}
+
+func (c *compiler) freeID(id string) string {
+	for n, try := 2, id; ; n++ {
+		if !c.ids[try] {
+			return try
+		}
+		try = fmt.Sprintf("%s-%d", id, n)
+	}
+}
+
+// DefaultID is the id of a step that names none: its kind and name.
+func DefaultID(s *Step) string {
+	switch {
+	case s.Wait != nil:
+		return "wait-" + s.Wait.For.String()
+	case s.WaitFor != nil:
+		return "wait-for-" + slug(s.WaitFor.Event)
+	case s.Choose != nil:
+		return "choose"
+	case s.Send != nil:
+		return "send-" + slug(s.Send.Template)
+	case s.Set != nil:
+		return "set-" + slug(strings.Join(sortedKeys(s.Set), "-"))
+	case s.Offer != nil:
+		return "offer-" + slug(s.Offer.From)
+	case s.End != nil:
+		return strings.TrimSuffix("end-"+slug(s.End.Reason), "-")
+	}
+	return slug(s.Other)
+}
+
+func slug(s string) string { return strings.Join(strings.Fields(strings.ToLower(s)), "-") }
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// list lays one list of steps flat and returns its first node; a list without
+// steps is what comes after it. event is what event.* holds at its beginning;
+// it returns what event.* may hold at its end.
+func (c *compiler) list(steps []Step, after int, event map[string]plan.Type) (int, map[string]plan.Type) {
+	base := len(c.j.Nodes)
+	c.j.Nodes = append(c.j.Nodes, make([]Node, len(steps))...)
+	ended := false
+	for i := range steps {
+		s := &steps[i]
+		if ended {
+			c.report(s.At, "this step is never reached", "the run has ended above it: move it up or delete it")
+			ended = false
+		}
+		next := after
+		if i+1 < len(steps) {
+			next = base + i + 1
+		}
+		c.j.byID[s.ID] = base + i
+		var node Node
+		node, event = c.step(s, next, event)
+		c.j.Nodes[base+i] = node
+		ended = c.ends(s)
+	}
+	if len(steps) == 0 {
+		return after, event
+	}
+	return base, event
+}
+
+// ends says whether no run ever gets past the step.
+func (c *compiler) ends(s *Step) bool {
+	if s.End != nil {
+		return true
+	}
+	if s.WaitFor != nil {
+		return c.allEnd(s.WaitFor.Then) && c.allEnd(s.WaitFor.Else)
+	}
+	otherwise := false
+	for _, b := range s.Choose {
+		if !c.allEnd(b.Do) {
+			return false
+		}
+		otherwise = otherwise || b.When == ""
+	}
+	return otherwise
+}
+
+func (c *compiler) allEnd(steps []Step) bool {
+	return len(steps) > 0 && c.ends(&steps[len(steps)-1])
+}
+
+// step compiles one step; it returns what event.* may hold after it.
+func (c *compiler) step(s *Step, next int, event map[string]plan.Type) (Node, map[string]plan.Type) {
+	n := Node{ID: s.ID, Next: next}
+	env := c.env(event)
+	switch {
+	case s.Wait != nil:
+		n.Kind, n.For = KindWait, time.Duration(s.Wait.For)
+		c.positive(n.For, s, "wait")
+	case s.WaitFor != nil:
+		return c.waitFor(s, n, event)
+	case s.Choose != nil:
+		return c.choose(s, n, event)
+	case s.Send != nil:
+		n.Kind, n.Send = KindSend, s.Send
+		if l := s.Send.Late; l != nil && l.Kind == "recheck" {
+			n.Recheck = c.condition(l.Recheck, at(s.Keys, "late", s.At), env)
+		}
+	case s.Set != nil:
+		n.Kind, n.Set = KindSet, c.set(s, env)
+	case s.Offer != nil:
+		n.Kind, n.Offer = KindOffer, s.Offer
+		if s.Offer.Match != "" {
+			n.Match = c.value(s.Offer.Match, at(s.Keys, "match", s.At), env)
+		}
+	case s.End != nil:
+		n.Kind, n.Reason = KindEnd, s.End.Reason
+	case s.Other != "":
+		c.notBuilt(s.At, s.Other)
+	default:
+		c.report(s.At, "the step has no verb", "begin it with wait, wait-for, choose, send, set, offer or end")
+	}
+	return n, event
+}
+
+func (c *compiler) positive(d time.Duration, s *Step, what string) {
+	if d <= 0 {
+		c.report(s.At, what+" needs a time above zero", "for example 30m, 1h or 2d")
+	}
+}
+
+func (c *compiler) waitFor(s *Step, n Node, event map[string]plan.Type) (Node, map[string]plan.Type) {
+	w := s.WaitFor
+	n.Kind, n.Event, n.For = KindWaitFor, w.Event, time.Duration(w.UpTo)
+	awaited := c.properties(w.Event, at(s.Keys, "event", s.At))
+	if w.UpTo == 0 {
+		c.report(s.At, "wait-for can't end without `up to`", "say how long to wait at most, for example up to: 1d")
+	} else {
+		c.positive(n.For, s, "up to")
+	}
+	if w.Where != "" {
+		n.Where = c.condition(w.Where, at(s.Keys, "where", s.At), c.env(awaited))
+	}
+	var came, missed map[string]plan.Type
+	n.Then, came = c.list(w.Then, n.Next, awaited)
+	n.Else, missed = c.list(w.Else, n.Next, event)
+	return n, either(came, missed)
+}
+
+func (c *compiler) choose(s *Step, n Node, event map[string]plan.Type) (Node, map[string]plan.Type) {
+	n.Kind = KindChoose
+	var after map[string]plan.Type
+	for i, b := range s.Choose {
+		branch := NodeBranch{Text: "otherwise"}
+		if b.When != "" {
+			branch.When, branch.Text = c.condition(b.When, b.At, c.env(event)), b.When
+		} else if i != len(s.Choose)-1 {
+			c.report(b.At, "otherwise must be the last branch", "branches below it would never be tried")
+		}
+		var end map[string]plan.Type
+		branch.To, end = c.list(b.Do, n.Next, event)
+		after = either(after, end)
+		n.Branches = append(n.Branches, branch)
+	}
+	return n, either(after, event)
+}
+
+// either is what event.* may hold when two ways meet: all properties of both,
+// but for those that the two give different types.
+func either(a, b map[string]plan.Type) map[string]plan.Type {
+	if a == nil {
+		return b
+	}
+	if b == nil {
+		return a
+	}
+	both := make(map[string]plan.Type, len(a)+len(b))
+	for name, t := range a {
+		if other, ok := b[name]; !ok || other == t {
+			both[name] = t
+		}
+	}
+	for name, t := range b {
+		if _, ok := a[name]; !ok {
+			both[name] = t
+		}
+	}
+	return both
+}
+
+func (c *compiler) set(s *Step, env condition.Env) []NodeSet {
+	var sets []NodeSet
+	for _, name := range sortedKeys(s.Set) {
+		where := at(s.Keys, name, s.At)
+		trait, ok := c.names.Plan.Traits[name]
+		if !ok {
+			c.report(where, fmt.Sprintf("set: plan.yaml declares no trait %q", name), "declare it under traits, or correct the name")
+			continue
+		}
+		set := NodeSet{Trait: name, Value: s.Set[name].Value}
+		if from := s.Set[name].From; from != "" {
+			set.From = c.value(from, where, env)
+		} else if err := trait.Accepts(set.Value); err != nil {
+			c.report(where, fmt.Sprintf("set: %s: %v", name, err), "")
+		}
+		sets = append(sets, set)
+	}
+	return sets
+}
+
+// env is what conditions at this place may speak of.
+func (c *compiler) env(event map[string]plan.Type) condition.Env {
+	allowed := c.j.Allowed()
+	env := condition.Env{
+		Profile: map[string]plan.Trait{}, Hidden: map[string]string{},
+		Entry: c.entryProps, Event: event,
+		Events: map[string]plan.Event{}, Collections: map[string]map[string]plan.Type{},
+	}
+	for name, t := range c.names.Plan.Traits {
+		if t.Sensitive {
+			env.Hidden[name] = "it is sensitive and never used in conditions"
+		} else if meet(t.Purposes, allowed) {
+			env.Profile[name] = t
+		} else {
+			env.Hidden[name] = fmt.Sprintf("its purposes (%s) are neither this journey's purpose nor in its uses", strings.Join(t.Purposes, ", "))
+		}
+	}
+	for name, e := range c.names.Plan.Events {
+		if meet(e.Purposes, allowed) {
+			env.Events[name] = e
+		}
+	}
+	for name, col := range c.names.Plan.Collections {
+		if props, ok := c.collection(col, allowed); ok {
+			env.Collections[name] = props
+		}
+	}
+	return env
+}
+
+// collection are the properties of a collection's entries; ok is false when the
+// journey may read none of the events it is made of.
+func (c *compiler) collection(col plan.Collection, allowed []string) (map[string]plan.Type, bool) {
+	props := map[string]plan.Type{}
+	visible := false
+	for _, name := range col.Add {
+		if e := c.names.Plan.Events[name]; meet(e.Purposes, allowed) {
+			visible = true
+			for p, t := range e.Properties {
+				props[p] = t
+			}
+		}
+	}
+	return props, visible
+}
+
+func meet(a, b []string) bool {
+	return slices.ContainsFunc(a, func(s string) bool { return slices.Contains(b, s) })
+}
+
+// properties are those of an event that this journey may see.
+func (c *compiler) properties(event string, where Pos) map[string]plan.Type {
+	if isOpen(event) {
+		c.report(where, fmt.Sprintf("journeys never branch on %s", event), "mail programs open and click by themselves: wait for what she does with you instead")
+		return map[string]plan.Type{}
+	}
+	props := c.declared(event, where)
+	if e, ok := c.names.Plan.Events[event]; ok && !meet(e.Purposes, c.j.Allowed()) {
+		c.report(where, fmt.Sprintf("this journey may not see %q: its purposes are %s", event, strings.Join(e.Purposes, ", ")),
+			"add one of them to `uses:`")
+	}
+	return props
+}
+
+// declared are the properties of an event; exits see every stored fact.
+func (c *compiler) declared(event string, where Pos) map[string]plan.Type {
+	e, ok := c.names.Plan.Events[event]
+	switch {
+	case ok:
+	case isOpen(event):
+		c.report(where, fmt.Sprintf("journeys never branch on %s", event), "mail programs open and click by themselves")
+	case slices.Contains(ownEvents, event):
+	default:
+		c.report(where, fmt.Sprintf("plan.yaml declares no event %q", event), didYouMean(event, sortedKeys(c.names.Plan.Events)))
+	}
+	if e.Properties == nil {
+		return map[string]plan.Type{}
+	}
+	return e.Properties
+}
+
+func (c *compiler) answers(name string, where Pos) map[string]plan.Type {
+	s, ok := c.names.Surveys[name]
+	if !ok {
+		c.report(where, fmt.Sprintf("there is no survey %q", name), didYouMean(name, sortedKeys(c.names.Surveys)))
+		return map[string]plan.Type{}
+	}
+	if !slices.Contains(c.j.Allowed(), s.Purpose) {
+		c.report(where, fmt.Sprintf("this journey may not see the survey %q: its purpose is %s", name, s.Purpose), "add it to `uses:`")
+	}
+	return s.AnswerTypes()
+}
+
+func (c *compiler) condition(src string, where Pos, env condition.Env) *condition.Condition {
+	cond, err := condition.Compile(src, env)
+	c.conditionError(err, where)
+	return cond
+}
+
+func (c *compiler) value(src string, where Pos, env condition.Env) *condition.Condition {
+	cond, err := condition.CompileValue(src, env)
+	c.conditionError(err, where)
+	return cond
+}
+
+func (c *compiler) conditionError(err error, where Pos) {
+	if err == nil {
+		return
+	}
+	p := Problem{At: where, What: err.Error()}
+	var ce *condition.Error
+	if errors.As(err, &ce) {
+		p.What, p.Do = ce.What, ce.Do
+		if where.Line > 0 {
+			p.At.Col += ce.Offset
+		}
+	}
+	c.problems = append(c.problems, p)
+}
+
+// at is the position of a key, or else of the whole.
+func at(keys map[string]Pos, key string, whole Pos) Pos {
+	if p, ok := keys[key]; ok {
+		return p
+	}
+	return whole
+}
