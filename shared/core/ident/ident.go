@@ -64,14 +64,16 @@ func RunID(customer, journey, entryFact string, epoch int64) string {
 }
 
 // MessageID names one message: run, step and visit, and in clear the epoch of
-// the customer, so that a report about it can be held against an erasure.
+// the customer, so that a report about it can be held against an erasure. It
+// travels as the value of an SES tag, which takes letters, digits, _ and - only
+// (SES API v2, "MessageTag").
 func MessageID(runID, step string, visit int, epoch int64) string {
-	return Derive("message", runID, step, strconv.Itoa(visit)) + "." + strconv.FormatInt(epoch, 10)
+	return Derive("message", runID, step, strconv.Itoa(visit)) + "-" + strconv.FormatInt(epoch, 10)
 }
 
 // MessageEpoch reads the epoch out of a message id.
 func MessageEpoch(id string) (int64, bool) {
-	_, after, ok := strings.Cut(id, ".")
+	_, after, ok := strings.Cut(id, "-")
 	if !ok {
 		return 0, false
 	}
