@@ -38,10 +38,12 @@ type Run struct {
 	Began   ident.Stamp `json:"b"`           // when this step began
 	Due     int64       `json:"d,omitempty"` // ms: timer, or when the message fell due
 	At      ident.Stamp `json:"at"`          // the last decision's now
-	Entry   fact.Fact   `json:"e"`
-	Event   *fact.Fact  `json:"ev,omitempty"` // the current fact, once it is another
-	Offers  []string    `json:"of,omitempty"` // what the last offer step took
-	Out     *Command    `json:"x,omitempty"`  // the outbox: this decision's command
+	// FirstDue (ms) of the message of this step: a hold moves Due, never this.
+	FirstDue int64      `json:"fd,omitempty"`
+	Entry    fact.Fact  `json:"e"`
+	Event    *fact.Fact `json:"ev,omitempty"` // the current fact, once it is another
+	Offers   []string   `json:"of,omitempty"` // what the last offer step took
+	Out      *Command   `json:"x,omitempty"`  // the outbox: this decision's command
 	// Exiting: an exit came while a message was due; the run leaves through its MSG.
 	Exiting string `json:"ex,omitempty"`
 	// Try is bumped to wake deliver about the same message.

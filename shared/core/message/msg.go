@@ -58,6 +58,7 @@ type Msg struct {
 	At       int64       `json:"at"`           // ms, the clock deliver saw
 	In       ident.Stamp `json:"in"`           // when this state was stored
 	Until    int64       `json:"u,omitempty"`  // held: ms
+	Exit     string      `json:"x,omitempty"`  // skipped because of an exit: its event
 	Provider string      `json:"p,omitempty"`  // the mailer's id
 	Ledger   string      `json:"l,omitempty"`  // the consent relied on
 	Because  []string    `json:"b,omitempty"`  // facts and traits used

@@ -1,0 +1,118 @@
+package advance
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/kesher-io/kesher/shared/core/fact"
+	"github.com/kesher-io/kesher/shared/core/ident"
+	"github.com/kesher-io/kesher/shared/core/item"
+	"github.com/kesher-io/kesher/shared/core/profile"
+	"github.com/kesher-io/kesher/shared/core/release"
+)
+
+// Change feeds one changed item to whom it concerns. Items that are no fact are
+// passed over.
+func (s *Service) Change(ctx context.Context, before, after *item.Item) error {
+	customer, ok := item.CustomerOf(after.PK)
+	if !ok {
+		return nil
+	}
+	live, err := s.Releases.Live(ctx)
+	if err != nil {
+		return err
+	}
+	if strings.HasPrefix(after.SK, item.PrefixMsg) {
+		m, err := MsgOf(after)
+		if err != nil {
+			return err
+		}
+		return s.Outcome(ctx, customer, *m)
+	}
+	f, err := factOf(live, before, after)
+	if err != nil || f == nil {
+		return err
+	}
+	return s.Fact(ctx, customer, *f)
+}
+
+// factOf reads a stored fact; nil for an item that is none.
+func factOf(live *release.Release, before, after *item.Item) (*Fact, error) {
+	switch {
+	case strings.HasPrefix(after.SK, item.PrefixEvent):
+		var e fact.Event
+		if err := after.Decode(&e); err != nil {
+			return nil, err
+		}
+		return &Fact{Fact: EventFact(e), Purposes: Purposes(live, e.Name)}, nil
+	case strings.HasPrefix(after.SK, item.PrefixResponse):
+		var r fact.Response
+		if err := after.Decode(&r); err != nil {
+			return nil, err
+		}
+		f := fact.Fact{Kind: fact.KindResponse, ID: after.SK, Name: r.Survey, At: r.At, In: r.In, Props: r.Answers, Imported: r.Imported}
+		return &Fact{Fact: f, Purposes: surveyPurposes(live, r.Survey)}, nil
+	case after.SK == item.SKProfile:
+		return profileFact(before, after)
+	}
+	return nil, nil
+}
+
+func profileFact(before, after *item.Item) (*Fact, error) {
+	var p, old profile.Profile
+	if err := after.Decode(&p); err != nil {
+		return nil, err
+	}
+	if before != nil {
+		if err := before.Decode(&old); err != nil {
+			return nil, err
+		}
+	}
+	f := fact.Fact{
+		Kind: fact.KindProfile, ID: after.SK + "#" + strconv.FormatInt(after.V, 10) + "#" + after.W,
+		At: p.At, In: ident.Stamp(p.In), By: p.By, Hops: p.Hops,
+	}
+	return &Fact{Fact: f, Old: &old}, nil
+}
+
+// EventFact is a stored event as the engine sees it.
+func EventFact(e fact.Event) fact.Fact {
+	f := fact.Fact{
+		Kind: fact.KindEvent, ID: e.Name + "#" + e.ID, Name: e.Name, At: e.At, In: e.In,
+		Props: e.Props, Imported: e.Imported, By: e.By, Hops: e.Hops,
+	}
+	if e.Name == fact.ConsentGranted || e.Name == fact.ConsentWithdrawn {
+		f.Kind = fact.KindConsent
+	}
+	return f
+}
+
+// ownFacts are written by Kesher about its own doing; every journey may see them.
+var ownFacts = []string{
+	fact.EmailDelivered, fact.EmailBounced, fact.EmailMarkedAsSpam, fact.Unsubscribed, fact.ConsentGranted,
+	fact.ConsentWithdrawn, fact.SurveyAnswered, fact.MessageSkipped, fact.MessageRequested,
+}
+
+// Purposes an event is kept for; nil when every journey may see it, empty when
+// none may.
+func Purposes(rel *release.Release, event string) []string {
+	if e, ok := rel.Plan.Events[event]; ok {
+		return e.Purposes
+	}
+	if slices.Contains(ownFacts, event) {
+		return nil
+	}
+	if purpose, ok := strings.CutPrefix(rel.Plan.UnknownEvents, "keep:"); ok {
+		return []string{strings.TrimSpace(purpose)}
+	}
+	return []string{}
+}
+
+func surveyPurposes(rel *release.Release, name string) []string {
+	if s, ok := rel.Surveys[name]; ok {
+		return []string{s.Purpose}
+	}
+	return []string{}
+}

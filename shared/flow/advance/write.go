@@ -1,0 +1,137 @@
+package advance
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/kesher-io/kesher/shared/core/engine"
+	"github.com/kesher-io/kesher/shared/core/ident"
+	"github.com/kesher-io/kesher/shared/core/item"
+	"github.com/kesher-io/kesher/shared/core/profile"
+	"github.com/kesher-io/kesher/shared/flow"
+)
+
+// keepRun is how long an ended run stays: at least 15 d and as long as `again`
+// looks back; 400 d lets a year's report be counted from the items.
+const keepRun = 400 * 24 * time.Hour
+
+// maxRun bounds a RUN (QUALITY section 3).
+const maxRun = 32 << 10
+
+// putRun commits one decision: a plain conditional write of the RUN as it was read.
+func (s *Service) putRun(ctx context.Context, c *customerState, key runKey, doc *engine.Run) (*storedRun, error) {
+	var read *item.Item
+	if stored := c.runs[key.sk()]; stored != nil {
+		read = stored.item
+	}
+	it := read.Next(item.C(c.customer, key.sk()), s.Tokens.Token(), c.epoch)
+	if err := it.Encode(doc); err != nil {
+		return nil, err
+	}
+	if it.Size() > maxRun {
+		if err := tooLarge(&it, doc); err != nil {
+			return nil, err
+		}
+	}
+	place(&it, doc, c.customer)
+	if err := s.Store.Write(ctx, flow.Put(it, flow.Is(read))); err != nil {
+		return nil, err
+	}
+	return &storedRun{item: &it, doc: *doc}, nil
+}
+
+// tooLarge sets aside a run that has outgrown its bound: what it was entered by
+// is dropped, and a person sees why.
+func tooLarge(it *item.Item, doc *engine.Run) error {
+	doc.State, doc.End = engine.Parked, fmt.Sprintf("the run grew to %d bytes, %d are possible", it.Size(), maxRun)
+	doc.Entry.Props, doc.Event, doc.Trace, doc.Out = nil, nil, nil, nil
+	return it.Encode(doc)
+}
+
+// place puts a run into the list in which somebody will look for it.
+func place(it *item.Item, r *engine.Run, customer string) {
+	shard := item.Shard(customer)
+	switch r.State {
+	case engine.Waiting:
+		it.IK, it.IS = item.DueList(shard), item.Time(time.UnixMilli(r.Due))
+	case engine.Sending:
+		it.IK, it.IS = item.LookList(shard), item.Time(r.LookAt())
+		it.Due = r.Out.Send.Message
+	case engine.Doing:
+		it.IK, it.IS = item.LookList(shard), item.Time(r.LookAt())
+	case engine.Parked:
+		it.IK, it.IS = item.ParkedList(shard), item.Part(r.Journey)+"#"+item.Time(r.At.Time())
+	default:
+		it.TTL = r.EndAt.Time().Add(keepRun).Unix()
+	}
+}
+
+// putPast keeps the passage that a new one replaces. It is written before the
+// new RUN and unconditionally: written twice it is the same.
+func (s *Service) putPast(ctx context.Context, c *customerState, doc *engine.Run) error {
+	var none *item.Item
+	it := none.Next(item.C(c.customer, item.PastSK(doc.Journey, doc.ID)), s.Tokens.Token(), c.epoch)
+	it.TTL = doc.EndAt.Time().Add(keepRun).Unix()
+	if err := it.Encode(doc); err != nil {
+		return err
+	}
+	return s.Store.Write(ctx, flow.Put(it, flow.Any))
+}
+
+// set writes the traits in the run's outbox into PROFILE, marked with the
+// journey, which its own change never enters again.
+func (s *Service) set(ctx context.Context, c *customerState, run *storedRun) error {
+	if run.doc.Out == nil || run.doc.Out.Set == nil {
+		return nil
+	}
+	for range maxAttempts {
+		p, changed := s.changed(c, &run.doc)
+		if !changed {
+			return nil
+		}
+		it := c.stored.Next(item.C(c.customer, item.SKProfile), s.Tokens.Token(), c.epoch)
+		it.IK, it.IS = item.AllList(item.Shard(c.customer)), c.customer
+		if err := it.Encode(p); err != nil {
+			return err
+		}
+		err := s.Store.Write(ctx, flow.Put(it, flow.Is(c.stored)))
+		if err == nil {
+			c.profile, c.stored = p, &it
+			return nil
+		}
+		if _, conflict := flow.AsConflict(err); !conflict {
+			return err
+		}
+		if err := c.reload(ctx); err != nil || c.erased {
+			return err
+		}
+	}
+	return fmt.Errorf("profile is written by others all the time: %w", flow.ErrThrottled)
+}
+
+// changed is the profile with the run's values; false when they stand there
+// already, since this run's commands may be carried out twice.
+func (s *Service) changed(c *customerState, r *engine.Run) (*profile.Profile, bool) {
+	now := s.Clock.Now(c.customer)
+	p := profile.Profile{}
+	if c.profile != nil {
+		p = *c.profile
+	}
+	traits := make(map[string]profile.Trait, len(p.Traits)+1)
+	for name, t := range p.Traits {
+		traits[name] = t
+	}
+	changed := false
+	for name, v := range r.Out.Set {
+		decl := c.live.Plan.Traits[name]
+		t := profile.NewTrait(decl, v, r.At.Milli())
+		if old, ok := traits[name]; ok && old.At == t.At {
+			continue
+		}
+		traits[name], changed = t, true
+	}
+	p.Traits, p.By, p.Hops = traits, r.Journey, r.Hops+1
+	p.At, p.In = now.UnixMilli(), string(ident.NewStamp(now, s.Tokens.Seq()))
+	return &p, changed
+}

@@ -1,0 +1,107 @@
+// Package agenda keeps, per customer, what is due for her and is no run: one
+// item, a time per kind, listed under the earliest. Any flow may write it; the
+// clock works it.
+package agenda
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/kesher-io/kesher/shared/core/item"
+	"github.com/kesher-io/kesher/shared/flow"
+)
+
+// Kinds of chores.
+const (
+	Copies  = "copies"  // copy a visitor's late facts after an identify
+	Pending = "pending" // purge an address that nobody confirmed
+)
+
+// Agenda is the document of AGENDA: when each kind is due (ms).
+type Agenda map[string]int64
+
+// Writer writes agendas.
+type Writer struct {
+	Store  flow.Store
+	Tokens flow.Tokens
+}
+
+// Read returns what is due for a customer, and the item for a later condition.
+func (w Writer) Read(ctx context.Context, customer string) (Agenda, *item.Item, error) {
+	items, err := w.Store.Get(ctx, flow.Strong, item.C(customer, item.SKAgenda))
+	if err != nil || items[0] == nil {
+		return Agenda{}, nil, err
+	}
+	a := Agenda{}
+	return a, items[0], items[0].Decode(&a)
+}
+
+// Remind makes kind due at a time, unless it is due earlier already.
+func (w Writer) Remind(ctx context.Context, customer string, epoch int64, kind string, at time.Time) error {
+	return w.change(ctx, customer, epoch, func(a Agenda) bool {
+		if old, ok := a[kind]; ok && old <= at.UnixMilli() {
+			return false
+		}
+		a[kind] = at.UnixMilli()
+		return true
+	})
+}
+
+// Done strikes kind off, if it is still due at the time that was worked.
+func (w Writer) Done(ctx context.Context, customer string, epoch int64, kind string, worked int64) error {
+	return w.change(ctx, customer, epoch, func(a Agenda) bool {
+		if a[kind] != worked {
+			return false
+		}
+		delete(a, kind)
+		return true
+	})
+}
+
+const maxAttempts = 12
+
+func (w Writer) change(ctx context.Context, customer string, epoch int64, edit func(Agenda) bool) error {
+	for range maxAttempts {
+		a, read, err := w.Read(ctx, customer)
+		if err != nil {
+			return err
+		}
+		if read != nil && read.E < epoch {
+			a = Agenda{}
+		}
+		if !edit(a) {
+			return nil
+		}
+		op, err := w.op(customer, epoch, a, read)
+		if err != nil {
+			return err
+		}
+		err = w.Store.Write(ctx, op)
+		if _, conflict := flow.AsConflict(err); !conflict {
+			return err
+		}
+	}
+	return fmt.Errorf("agenda of %s is written by others all the time: %w", customer, flow.ErrThrottled)
+}
+
+func (w Writer) op(customer string, epoch int64, a Agenda, read *item.Item) (flow.Op, error) {
+	key := item.C(customer, item.SKAgenda)
+	if len(a) == 0 {
+		return flow.Delete(key, flow.Is(read)), nil
+	}
+	it := read.Next(key, w.Tokens.Token(), epoch)
+	it.IK, it.IS = item.DueList(item.Shard(customer)), item.Time(time.UnixMilli(a.earliest()))
+	err := it.Encode(a)
+	return flow.Put(it, flow.Is(read)), err
+}
+
+func (a Agenda) earliest() int64 {
+	first := int64(0)
+	for _, at := range a {
+		if first == 0 || at < first {
+			first = at
+		}
+	}
+	return first
+}
