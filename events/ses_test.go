@@ -66,7 +66,7 @@ func TestAnSESEventTellsItsTagsAndTime(t *testing.T) {
 		t.Fatal(err)
 	}
 	for tag, want := range map[string]string{
-		TagMessage: "abcdefghijklmnop.0", TagCustomer: "00112233445566778899aabbccddeeff", TagJourney: "cart-abandonment", "none": "",
+		TagMessage: "abcdefghijklmnop-0", TagCustomer: "00112233445566778899aabbccddeeff", TagJourney: "cart-abandonment", "none": "",
 	} {
 		if got := e.Detail.Mail.Tag(tag); got != want {
 			t.Errorf("tag %s = %q, want %q", tag, got, want)
