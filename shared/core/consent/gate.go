@@ -55,6 +55,8 @@ type Claim struct {
 	At      int64  `json:"a"`           // ms, business time: counts for the caps
 	Lease   int64  `json:"e"`           // ms, real time
 	Capped  bool   `json:"k,omitempty"` // counts for the caps (not service)
+	Again   bool   `json:"g,omitempty"` // the one resend that a service message may opt into
+	By      string `json:"b,omitempty"` // one machine: the process that claimed
 }
 
 // Name of a permission: purpose alone is data use, with a channel it is contact.

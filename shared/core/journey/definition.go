@@ -122,6 +122,7 @@ type Send struct {
 	Template string `json:"template"`
 	Late     *Late  `json:"late,omitempty"`     // nil = settings
 	CapWait  bool   `json:"cap wait,omitempty"` // `cap: wait`: over the cap it waits instead of being skipped
+	Resend   bool   `json:"resend,omitempty"`   // service only: once more when nobody can tell whether it left
 }
 
 // Late says what happens to this message when it leaves long after it was due.

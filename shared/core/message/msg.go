@@ -64,4 +64,6 @@ type Msg struct {
 	Because  []string    `json:"b,omitempty"`  // facts and traits used
 	Lang     string      `json:"lg,omitempty"` // language it was written in
 	Late     int64       `json:"lt,omitempty"` // ms between due and leaving
+	Class    Class       `json:"pc,omitempty"` // who goes first when not everything can leave
+	Tries    int         `json:"tr,omitempty"` // held: how often it was surely not accepted
 }
