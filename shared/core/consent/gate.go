@@ -55,6 +55,7 @@ type Claim struct {
 	At      int64  `json:"a"`           // ms, business time: counts for the caps
 	Lease   int64  `json:"e"`           // ms, real time
 	Capped  bool   `json:"k,omitempty"` // counts for the caps (not service)
+	Token   string `json:"w"`           // tells this claim from any other of the same message
 	Again   bool   `json:"g,omitempty"` // the one resend that a service message may opt into
 	By      string `json:"b,omitempty"` // one machine: the process that claimed
 }

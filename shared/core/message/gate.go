@@ -32,12 +32,12 @@ import (
 type Action int
 
 const (
-	Nothing   Action = iota // leave everything as it is
-	Go                      // claim it and send it
-	Skip                    // it will not leave: MSG skipped
-	Hold                    // not before Until: MSG held
-	Ask                     // a claim's process died: ask the mailbox whether it left
-	DontKnow                // a claim outlived its lease without an outcome: MSG unknown
+	Nothing  Action = iota // leave everything as it is
+	Go                     // claim it and send it
+	Skip                   // it will not leave: MSG skipped
+	Hold                   // not before Until: MSG held
+	Ask                    // a claim's process died: ask the mailbox whether it left
+	DontKnow               // a claim outlived its lease without an outcome: MSG unknown
 )
 
 // Verdict is the gate's decision about one message.
@@ -75,10 +75,10 @@ type GateInput struct {
 	Now  time.Time      // business time
 	Real time.Time      // for leases and the brake
 
-	Stage    string
-	Reaches  bool   // the mailer reaches people (SES, SMTP), not only the local mailbox
-	Process  string // one machine: the process that holds the store; "" elsewhere
-	CanAsk   bool   // one machine: the mailbox can be asked
+	Stage   string
+	Reaches bool   // the mailer reaches people (SES, SMTP), not only the local mailbox
+	Process string // one machine: the process that holds the store; "" elsewhere
+	CanAsk  bool   // one machine: the mailbox can be asked
 }
 
 // Due is one message, as its run and step want it.
@@ -350,4 +350,18 @@ func braked(in *GateInput) (Verdict, bool) {
 		return goOn, false
 	}
 	return hold(in.Now.Add(left), ReasonBrake)
+}
+
+// Follows says whether a message may change to a state from the one that is
+// stored (nil: none). claimer is whoever holds the message's claim: it alone
+// knows what became of the mail, so its word stands over others' guesses. That a
+// mail left stands over everything.
+func Follows(next State, stored *Msg, claimer bool) bool {
+	switch {
+	case stored == nil || stored.State == Held:
+		return true
+	case stored.State == Unknown:
+		return claimer
+	}
+	return next == Sent && stored.State != Sent && claimer
 }

@@ -54,8 +54,7 @@ func Claim(g *consent.Gate, c consent.Claim, now time.Time) *consent.Gate {
 }
 
 // Release is the gate without this very claim; false if it is not there (any
-// more), for then it is another worker's business. A message is claimed again
-// only once its lease is over, so message and lease name one claim.
+// more), for then it is another worker's business.
 func Release(g *consent.Gate, c consent.Claim) (*consent.Gate, bool) {
 	i := slices.IndexFunc(g.Claims, func(held consent.Claim) bool { return same(held, c) })
 	if i < 0 {
@@ -66,12 +65,9 @@ func Release(g *consent.Gate, c consent.Claim) (*consent.Gate, bool) {
 	return &next, true
 }
 
-// Holds says whether this very claim stands in the gate.
-func Holds(g *consent.Gate, c consent.Claim) bool {
-	return slices.ContainsFunc(g.Claims, func(held consent.Claim) bool { return same(held, c) })
+func same(a, b consent.Claim) bool {
+	return a.Message == b.Message && a.Token == b.Token
 }
-
-func same(a, b consent.Claim) bool { return a.Message == b.Message && a.Lease == b.Lease && a.By == b.By }
 
 // Shed makes an overfull GATE item small again by letting claims go whose
 // message is stored: deliver finds that MSG instead. The oldest go first; a send
