@@ -3,11 +3,12 @@ package dynamo
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
@@ -15,13 +16,25 @@ import (
 	"github.com/kesher-io/kesher/shared/flow"
 )
 
-// repeatUnwritten lets the SDK repeat a write only when DynamoDB said that it
+const (
+	maxAttempts = 5
+	firstDelay  = 25 * time.Millisecond // doubles; AWS's SDKs begin so for DynamoDB
+	maxDelay    = time.Second
+)
+
+// jitter waits a random part of a delay that doubles from attempt to attempt
+// (AWS Architecture Blog, "Exponential Backoff And Jitter": full jitter).
+func jitter(attempt int, _ error) (time.Duration, error) {
+	return rand.N(min(maxDelay, firstDelay<<min(attempt, 10))), nil
+}
+
+// unwrittenRetryer lets the SDK repeat a write only when DynamoDB said that it
 // wrote nothing; the SDK's own list also repeats on timeouts, resets and 5xx,
 // after which a failed condition no longer tells whose write made it fail.
-func repeatUnwritten(o *dynamodb.Options) {
-	o.Retryer = retry.NewStandard(func(o *retry.StandardOptions) {
-		o.MaxAttempts = 4
-		o.MaxBackoff = maxDelay
+func unwrittenRetryer(delay retry.BackoffDelayer) aws.Retryer {
+	return retry.NewStandard(func(o *retry.StandardOptions) {
+		o.MaxAttempts = maxAttempts
+		o.Backoff = delay
 		o.Retryables = []retry.IsErrorRetryable{retry.IsErrorRetryableFunc(func(err error) aws.Ternary {
 			return aws.BoolTernary(throttled(err))
 		})}

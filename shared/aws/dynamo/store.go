@@ -25,6 +25,8 @@ type Store struct {
 	client *dynamodb.Client
 	tables map[item.Table]string
 	now    func(pk string) time.Time
+	delay  retry.BackoffDelayer // between attempts
+	repeat aws.Retryer          // of writes
 }
 
 // New returns a store over the tables of these physical names. Expiry is judged
@@ -33,8 +35,18 @@ func New(cfg aws.Config, tables map[item.Table]string, now func(pk string) time.
 	if now == nil {
 		now = func(string) time.Time { return time.Now() }
 	}
-	return &Store{client: dynamodb.NewFromConfig(cfg), tables: tables, now: now}
+	s := &Store{client: dynamodb.NewFromConfig(cfg), tables: tables, now: now}
+	s.waitBy(retry.BackoffDelayerFunc(jitter))
+	return s
 }
+
+// waitBy sets the delays between attempts.
+func (s *Store) waitBy(delay retry.BackoffDelayer) {
+	s.delay, s.repeat = delay, unwrittenRetryer(delay)
+}
+
+// unwritten is the option of every write: see unwrittenRetryer.
+func (s *Store) unwritten(o *dynamodb.Options) { o.Retryer = s.repeat }
 
 // Get reads items by key.
 func (s *Store) Get(ctx context.Context, consistency flow.Consistency, keys ...item.Key) ([]*item.Item, error) {
@@ -65,11 +77,7 @@ func (s *Store) getOne(ctx context.Context, consistency flow.Consistency, key it
 	return s.live(key.Table, out.Item)
 }
 
-const (
-	maxBatch  = 100 // keys in one BatchGetItem
-	maxRounds = 6   // tries to get the keys that DynamoDB left unprocessed
-	maxDelay  = time.Second
-)
+const maxBatch = 100 // keys in one BatchGetItem
 
 func (s *Store) getMany(ctx context.Context, consistency flow.Consistency, keys []item.Key) ([]*item.Item, error) {
 	found := make(map[item.Key]*item.Item, len(keys))
@@ -93,8 +101,7 @@ func (s *Store) getBatch(ctx context.Context, consistency flow.Consistency, keys
 	if err != nil {
 		return err
 	}
-	backoff := retry.NewExponentialJitterBackoff(maxDelay)
-	for round := range maxRounds {
+	for attempt := range maxAttempts {
 		out, err := s.client.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{RequestItems: request})
 		if err != nil {
 			return readError("batch get", err)
@@ -114,7 +121,7 @@ func (s *Store) getBatch(ctx context.Context, consistency flow.Consistency, keys
 			return nil
 		}
 		request = out.UnprocessedKeys
-		if err := pause(ctx, backoff, round); err != nil {
+		if err := s.pause(ctx, attempt); err != nil {
 			return err
 		}
 	}
@@ -145,8 +152,8 @@ func (s *Store) batchRequest(consistency flow.Consistency, keys []item.Key) (map
 	return request, logical, nil
 }
 
-func pause(ctx context.Context, backoff *retry.ExponentialJitterBackoff, round int) error {
-	delay, err := backoff.BackoffDelay(round, nil)
+func (s *Store) pause(ctx context.Context, attempt int) error {
+	delay, err := s.delay.BackoffDelay(attempt, nil)
 	if err != nil {
 		return err
 	}

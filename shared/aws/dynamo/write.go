@@ -55,13 +55,13 @@ func (s *Store) send(ctx context.Context, ops []flow.Op) error {
 			TableName: &table, Item: encode(&op.Item),
 			ConditionExpression: e.text, ExpressionAttributeNames: e.names, ExpressionAttributeValues: e.values,
 			ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
-		}, repeatUnwritten)
+		}, s.unwritten)
 	case flow.OpDelete:
 		_, err = s.client.DeleteItem(ctx, &dynamodb.DeleteItemInput{
 			TableName: &table, Key: encodeKey(op.Item.Key),
 			ConditionExpression: e.text, ExpressionAttributeNames: e.names, ExpressionAttributeValues: e.values,
 			ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
-		}, repeatUnwritten)
+		}, s.unwritten)
 	case flow.OpAdd:
 		return s.sendAdd(ctx, table, op)
 	default:
@@ -84,7 +84,7 @@ func (s *Store) sendAdd(ctx context.Context, table string, op *flow.Op) error {
 	_, err := s.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName: &table, Key: encodeKey(op.Item.Key), UpdateExpression: &update,
 		ExpressionAttributeNames: names, ExpressionAttributeValues: values,
-	}, repeatUnwritten)
+	}, s.unwritten)
 	return err
 }
 
@@ -97,7 +97,7 @@ func (s *Store) sendTransaction(ctx context.Context, ops []flow.Op) error {
 		}
 		parts[i] = part
 	}
-	_, err := s.client.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: parts}, repeatUnwritten)
+	_, err := s.client.TransactWriteItems(ctx, &dynamodb.TransactWriteItemsInput{TransactItems: parts}, s.unwritten)
 	return err
 }
 
