@@ -139,3 +139,13 @@ func isInteger(v any) bool {
 	n, ok := v.(float64)
 	return isNumber(v) && (!ok || n == math.Trunc(n))
 }
+
+// Types are the names of all types but the lists.
+func Types() []string {
+	var out []string
+	for t := range checks {
+		out = append(out, string(t))
+	}
+	slices.Sort(out)
+	return out
+}

@@ -1,0 +1,59 @@
+package source
+
+import "encoding/json"
+
+// schema is a JSON Schema, draft 7: the newest that YAML editors know well.
+type schema map[string]any
+
+// schemas are the definitions that others refer to.
+type schemas map[string]schema
+
+func recordSchema[T any](defs schemas, fields []field[T]) schema {
+	properties := map[string]any{}
+	var required []string
+	for _, f := range fields {
+		properties[f.name] = f.schema(defs)
+		if f.required {
+			required = append(required, f.name)
+		}
+	}
+	sc := schema{"type": "object", "additionalProperties": false, "properties": properties}
+	if required != nil {
+		sc["required"] = required
+	}
+	return sc
+}
+
+// Schemas are the JSON Schemas of all kinds of files, by file name, made from
+// the very shapes that read the files.
+func Schemas() map[string][]byte {
+	return map[string][]byte{
+		"plan.schema.json":      document7("Tracking plan", planShape),
+		"settings.schema.json":  document7("Settings", settingsShape),
+		"journey.schema.json":   document7("Journey", journeyShape),
+		"template.schema.json":  document7("Template", metaShape),
+		"survey.schema.json":    document7("Survey", surveyShape),
+		"notice.schema.json":    document7("Notice", noticeShape),
+		"offers.schema.json":    document7("Offers", offersShape),
+		"segment.schema.json":   document7("Segment", segmentShape),
+		"persona.schema.json":   document7("Persona", personaShape),
+		"broadcast.schema.json": document7("Broadcast", broadcastShape),
+		"test.schema.json":      document7("Journey tests", testsShape),
+	}
+}
+
+func document7[T any](title string, s shape[T]) []byte {
+	defs := schemas{}
+	sc := schema{"$schema": "http://json-schema.org/draft-07/schema#", "title": title}
+	for k, v := range s.schema(defs) {
+		sc[k] = v
+	}
+	if len(defs) > 0 {
+		sc["definitions"] = defs
+	}
+	text, err := json.MarshalIndent(sc, "", "  ")
+	if err != nil {
+		panic(err) // a schema holds nothing that JSON can't
+	}
+	return append(text, '\n')
+}
