@@ -75,7 +75,7 @@ func (i *Item) Decode(v any) error {
 		return &FormatError{Key: i.Key, Format: i.F}
 	}
 	if err := json.Unmarshal(i.Body, v); err != nil {
-		return fmt.Errorf("item %s: %w", i.SK, err)
+		return &DecodeError{Key: i.Key, Err: err}
 	}
 	return nil
 }
@@ -118,3 +118,13 @@ type FormatError struct {
 func (e *FormatError) Error() string {
 	return fmt.Sprintf("item %s has format %d, this release reads up to %d (deploy the newer release, or roll its data back)", e.Key.SK, e.Format, Format)
 }
+
+// DecodeError: an item's document is not what its key says. It never quotes the
+// document, which may be personal.
+type DecodeError struct {
+	Key Key
+	Err error
+}
+
+func (e *DecodeError) Error() string { return fmt.Sprintf("item %s can't be read: %T", e.Key.SK, e.Err) }
+func (e *DecodeError) Unwrap() error { return e.Err }

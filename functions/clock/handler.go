@@ -1,0 +1,122 @@
+// Package clock is the function that a rule starts every minute: it works off
+// what is due, one worker per shard, customers side by side. It knows how to
+// share out work and nothing of what the work is.
+package clock
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/kesher-io/kesher/shared/core/item"
+	"github.com/kesher-io/kesher/shared/flow/clock"
+)
+
+// Handler serves the minute rule.
+type Handler struct {
+	Clock *clock.Service
+	// Parallel is how many entries a shard works side by side.
+	Parallel int
+	// Reserve is how long before its deadline an invocation takes no more work.
+	Reserve time.Duration
+}
+
+// Result says what one invocation did.
+type Result struct {
+	Worked int `json:"worked"`
+	Failed int `json:"failed"`
+}
+
+// longest is how long a worker works when its context has no deadline.
+const longest = 50 * time.Second
+
+// Handle works every shard until nothing is due or the time is up; the rest
+// waits a minute. The event itself says nothing that matters.
+func (h *Handler) Handle(ctx context.Context, _ []byte) ([]byte, error) {
+	until := time.Now().Add(longest)
+	if d, ok := ctx.Deadline(); ok {
+		until = d.Add(-h.Reserve)
+	}
+	var mu sync.Mutex
+	var total Result
+	var errs []error
+	var shards sync.WaitGroup
+	for _, shard := range item.Shards {
+		shards.Go(func() {
+			r, err := h.shard(ctx, string(shard), until)
+			mu.Lock()
+			defer mu.Unlock()
+			total.Worked += r.Worked
+			total.Failed += r.Failed
+			errs = append(errs, err)
+		})
+	}
+	shards.Wait()
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	return json.Marshal(total)
+}
+
+func (h *Handler) shard(ctx context.Context, shard string, until time.Time) (r Result, err error) {
+	ours, err := h.Clock.Lease(ctx, shard, until)
+	if err != nil || !ours {
+		return r, err
+	}
+	for time.Now().Before(until) {
+		entries, err := h.Clock.Take(ctx, shard)
+		if err != nil {
+			return r, err
+		}
+		batch := h.work(ctx, entries)
+		r.Worked += batch.Worked
+		r.Failed += batch.Failed
+		if batch.Worked == 0 { // nothing is due, or nothing of it can be worked now
+			break
+		}
+	}
+	return r, h.Clock.Release(ctx, shard)
+}
+
+// work fires entries, several customers at once and one customer in order.
+func (h *Handler) work(ctx context.Context, entries []clock.Entry) (r Result) {
+	var mu sync.Mutex
+	var group errgroup.Group
+	group.SetLimit(max(h.Parallel, 1))
+	for _, list := range byCustomer(entries) {
+		group.Go(func() error {
+			for _, e := range list {
+				err := h.Clock.Fire(ctx, e)
+				mu.Lock()
+				if err != nil {
+					r.Failed++
+				} else {
+					r.Worked++
+				}
+				mu.Unlock()
+			}
+			return nil
+		})
+	}
+	group.Wait() // the workers return no error
+	return r
+}
+
+func byCustomer(entries []clock.Entry) [][]clock.Entry {
+	at := map[string]int{}
+	var lists [][]clock.Entry
+	for _, e := range entries {
+		i, ok := at[e.Key.PK]
+		if !ok {
+			i = len(lists)
+			at[e.Key.PK] = i
+			lists = append(lists, nil)
+		}
+		lists[i] = append(lists[i], e)
+	}
+	return lists
+}
