@@ -128,7 +128,7 @@ func (c *compiler) sum(at int, args []ast.Node) (part, error) {
 		return part{}, err
 	}
 	where := args[1].Location().From
-	t, err := record(r.name, r.event.Properties).fields.find(property, where)
+	t, err := record("the event "+r.name, r.event.Properties).fields.find(property, where)
 	if err != nil {
 		return part{}, err
 	}

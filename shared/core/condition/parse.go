@@ -55,6 +55,8 @@ func parseFault(err error, src string) error {
 	}
 	token, ok := strings.CutPrefix(e.Message, "unexpected token ")
 	switch {
+	case e.Message == "literal not terminated":
+		return fault(at, "close it with the quote that it begins with", "the text in quotes never ends")
 	case !ok:
 		return fault(at, "", "the condition can't be read: %s", e.Message)
 	case token == "EOF":
