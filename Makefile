@@ -1,0 +1,51 @@
+# Kesher. `make` lists what can be made; a fresh machine needs Go, Node, Python 3.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+include infra/tools/tools.mk
+
+PORT ?= 8080
+DATA ?= .kesher
+# Everything but the CDK packages, which take minutes to compile.
+PACKAGES = $(shell go list ./... | grep -v /infra/stack | grep -v /infra/cdk)
+
+.PHONY: help run test check race fuzz bench checklist tidy clean
+
+help: ## list what can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "%-14s %s\n", $$1, $$2}'
+
+run: build/kesher ## run everything on this machine: API, pages, console, mailbox
+	@PORT=$(PORT) DATA=$(DATA) exec build/kesher run --demo
+
+build/kesher: $(shell find events functions infra shared -name '*.go' -not -path '*/node_modules/*' -not -name '*_test.go') $(shell find shared/catalog events -type f) go.mod go.sum
+	@mkdir -p build
+	@echo "building (the first time takes a minute or two)" >&2
+	@go build -trimpath -o $@ ./infra/kesher
+
+test: tools browser ## set up what is missing and run every test
+	go test -count=1 -timeout 20m $(PACKAGES)
+
+check: ## vet, format and module checks
+	go vet $(PACKAGES)
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "format these with gofmt -w" >&2; exit 1; }
+	go mod tidy -diff
+	go mod verify
+
+race: ## the tests once more with the race detector
+	go test -race -count=1 -timeout 30m $(PACKAGES)
+
+fuzz: ## every fuzzer for ten seconds
+	@for package in $(PACKAGES); do for fuzzer in $$(go test -list '^Fuzz' $$package 2>/dev/null | grep ^Fuzz); do \
+		go test -run '^$$' -fuzz "^$$fuzzer$$" -fuzztime 10s $$package || exit 1; done; done
+
+bench: ## the benchmarks of QUALITY section 1
+	go test -run '^$$' -bench . -benchmem ./shared/core/... ./shared/local/... ./functions/...
+
+checklist: ## which numbered behaviours are covered, and by which test
+	@go run ./infra/checklist
+
+tidy: ## format and tidy
+	gofmt -w $$(git ls-files '*.go')
+	go mod tidy
+
+clean: ## remove what was built; data stays
+	rm -rf build bin cdk.out
