@@ -49,12 +49,13 @@ type Verdict struct {
 	Ledger string    // the consent relied on, when there is one
 }
 
-// Reasons of a verdict that changes nothing.
+// Reasons that the gate gives besides those of msg.go.
 const (
 	ReasonFinal   = "already decided"
 	ReasonClaimed = "claimed by another worker"
 	ReasonWaits   = "held until later"
 	ReasonFull    = "gate is full"
+	ReasonLease   = "no outcome before its lease ended"
 )
 
 // GateInput is everything that a verdict may depend on.
@@ -115,7 +116,7 @@ func Pass(in GateInput) Verdict {
 	v := pass(&in)
 	if v.Action == Skip && resends(&in) {
 		// The first attempt may have been accepted: skipped would be a lie.
-		return Verdict{Action: DontKnow}
+		return dontKnow
 	}
 	if v.Action == Hold && lateAt(&in, v.Until) {
 		return Verdict{Action: Skip, Reason: ReasonLate}
@@ -133,7 +134,10 @@ func pass(in *GateInput) Verdict {
 	return Verdict{Action: Go, Ledger: ledger}
 }
 
-var goOn = Verdict{}
+var (
+	goOn     = Verdict{}
+	dontKnow = Verdict{Action: DontKnow, Reason: ReasonLease}
+)
 
 func skip(reason string) (Verdict, bool) { return Verdict{Action: Skip, Reason: reason}, true }
 
@@ -174,7 +178,7 @@ func claimed(in *GateInput) (Verdict, bool) {
 	case resends(in):
 		return goOn, false
 	}
-	return Verdict{Action: DontKnow}, true
+	return dontKnow, true
 }
 
 // resends: a service message that opted in has one more try after its lease.

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/kesher-io/kesher/shared/core/consent"
-	"github.com/kesher-io/kesher/shared/core/item"
 )
 
 // Claims in the gate: who may send what, and until when nobody else may say
@@ -72,12 +71,12 @@ func same(a, b consent.Claim) bool {
 // Shed makes an overfull GATE item small again by letting claims go whose
 // message is stored: deliver finds that MSG instead. The oldest go first; a send
 // that counts for the caps leaves its time behind. fits tells when to stop.
-func Shed(g *consent.Gate, stored func(message string) bool, now time.Time, fits func(*consent.Gate) bool) *consent.Gate {
+func Shed(g *consent.Gate, stored map[string]bool, now time.Time, fits func(*consent.Gate) bool) *consent.Gate {
 	next := *g
 	next.Claims, next.Sends = slices.Clone(g.Claims), slices.Clone(g.Sends)
 	for i := 0; i < len(next.Claims) && !fits(&next); {
 		c := next.Claims[i]
-		if !stored(c.Message) {
+		if !stored[c.Message] {
 			i++
 			continue
 		}
@@ -87,9 +86,4 @@ func Shed(g *consent.Gate, stored func(message string) bool, now time.Time, fits
 		}
 	}
 	return &next
-}
-
-// Fits says whether the gate, as the item it, keeps to its bound.
-func Fits(it item.Item, g *consent.Gate) bool {
-	return it.Encode(g) == nil && it.Size() <= MaxGate
 }
