@@ -1,0 +1,452 @@
+package liquid
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/osteele/liquid/expressions"
+	"github.com/osteele/liquid/parser"
+	"github.com/osteele/liquid/render"
+	"github.com/osteele/liquid/tags"
+)
+
+// Format is what kind of text a source makes.
+type Format int
+
+const (
+	HTML  Format = iota
+	Plain        // text/plain
+	Line         // one line of a header
+)
+
+// Marks around a URL in a coded plain text: between them values are written as
+// in the URL attribute of an HTML body, and the whole is checked.
+const (
+	URLStart = "\x01"
+	URLEnd   = "\x02"
+)
+
+// Program is a compiled template. It is safe for concurrent use.
+type Program struct {
+	part      string
+	source    *Source
+	format    Format
+	root      render.Node
+	outputs   []output
+	texts     []string
+	roots     []string // variables that must be bound, sorted
+	variables []Variable
+}
+
+// output is one compiled {{ }}.
+type output struct {
+	expr  expressions.Expression
+	tag   *Tag
+	place place
+}
+
+// names of the tags we write into the instrumented source.
+const (
+	tagOut  = "kesher_out"
+	tagText = "kesher_text"
+	tagStep = "kesher_step"
+	tagURL  = "kesher_url"
+)
+
+// Compile checks a source and makes it ready to render. Errors are *Error.
+func Compile(s *Source, format Format) (*Program, error) {
+	p := &Program{part: s.Part, source: s, format: format}
+	c := &compiler{program: p, source: s}
+	if err := c.layOut(); err != nil {
+		return nil, err
+	}
+	if err := c.checkTags(); err != nil {
+		return nil, err
+	}
+	p.variables, p.roots = readVariables(s)
+	instrumented, err := c.instrument()
+	if err != nil {
+		return nil, err
+	}
+	config := c.config()
+	root, perr := config.Compile(instrumented, parser.SourceLoc{LineNo: 1})
+	if perr != nil {
+		return nil, &Error{Part: s.Part, Line: s.lineAt(perr.LineNumber()), Message: explain(perr)}
+	}
+	p.root = root
+	return p, nil
+}
+
+type compiler struct {
+	program *Program
+	source  *Source
+	layout  *layout
+}
+
+// layOut finds the place of every tag.
+func (c *compiler) layOut() error {
+	if c.program.format == HTML {
+		var err error
+		c.layout, err = locate(c.source)
+		return err
+	}
+	c.layout = locatePlain(c.source, c.program.format)
+	return nil
+}
+
+// locatePlain lays out a text: everything is text, but for what stands between
+// the marks of a URL.
+func locatePlain(s *Source, format Format) *layout {
+	l := &layout{spots: map[int]spot{}}
+	at := inPlain
+	if format == Line {
+		at = inHeader
+	}
+	url, start, before := 0, 0, ""
+	for i, r := range s.Coded {
+		n := int(r) - codeBase
+		switch {
+		case string(r) == URLStart:
+			url, start, before = url+1, i+1, ""
+		case string(r) == URLEnd:
+			l.regions = append(l.regions, region{start, i})
+			start = 0
+		case n >= 0 && start > 0:
+			l.spots[n] = spot{place: plainURL(placeInURL(before)), zone: "link", node: url, url: true}
+		case n >= 0:
+			l.spots[n] = spot{place: at, zone: "text"}
+		default:
+			before += string(r)
+		}
+	}
+	return l
+}
+
+func plainURL(p place) place {
+	if p == inURL {
+		return inPlainURL
+	}
+	return p
+}
+
+// blocks are the tags a template may use, with what may stand inside them.
+var blocks = map[string][]string{
+	"if": {"elsif", "else"}, "unless": {"else"}, "case": {"when", "else"}, "for": {"else"}, "capture": {},
+}
+
+var singles = map[string]bool{"assign": true, "break": true, "continue": true}
+
+// checkTags matches blocks, caps their nesting and makes sure that each of
+// their branches leaves the HTML parser where it found it.
+func (c *compiler) checkTags() error {
+	var open []int
+	capturing := 0
+	for _, n := range c.source.order() {
+		tag := &c.source.Tags[n]
+		if err := c.checkExpression(tag); err != nil {
+			return err
+		}
+		switch {
+		case tag.Output:
+			if capturing > 0 {
+				c.layout.spots[n] = spot{place: inCapture}
+			}
+		case blocks[tag.Name] != nil:
+			if open = append(open, n); len(open) > maxNesting {
+				return c.errorf(tag, "blocks are nested deeper than %d", maxNesting)
+			}
+			if tag.Name == "capture" {
+				capturing++
+			}
+		case strings.HasPrefix(tag.Name, "end"):
+			if err := c.branch(open, n, tag.Name[len("end"):]); err != nil {
+				return err
+			}
+			if tag.Name == "endcapture" {
+				capturing--
+			}
+			open = open[:len(open)-1]
+		case !singles[tag.Name]:
+			if err := c.branch(open, n, ""); err != nil {
+				return err
+			}
+		}
+	}
+	if len(open) > 0 {
+		tag := &c.source.Tags[open[len(open)-1]]
+		return c.errorf(tag, "is never closed (write {%% end%s %%})", tag.Name)
+	}
+	return nil
+}
+
+// branch checks the tag that ends a branch of the innermost open block; name is
+// the block's, or empty for else and its like.
+func (c *compiler) branch(open []int, n int, name string) error {
+	tag := &c.source.Tags[n]
+	known := name != "" && blocks[name] != nil || name == "" && isClause(tag.Name)
+	if !known {
+		return c.errorf(tag, "is not known here (known are assign, case, capture, for, if, unless, break, continue, comment, raw)")
+	}
+	if len(open) == 0 {
+		return c.errorf(tag, "closes nothing")
+	}
+	opening := &c.source.Tags[open[len(open)-1]]
+	if name != "" && opening.Name != name || name == "" && !slices.Contains(blocks[opening.Name], tag.Name) {
+		return c.errorf(tag, "does not fit %s of line %d", opening.Raw, opening.Line)
+	}
+	from, to := c.layout.spots[open[len(open)-1]], c.layout.spots[n]
+	if from.zone != to.zone || from.node != to.node {
+		return c.errorf(tag, "stands in another place of the HTML (%s) than %s of line %d (%s): a block must hold whole elements or lie within one value", to.zone, opening.Raw, opening.Line, from.zone)
+	}
+	return nil
+}
+
+func isClause(name string) bool {
+	return name == "else" || name == "elsif" || name == "when"
+}
+
+// checkExpression refuses unknown filters by name, and ranges outside of for.
+func (c *compiler) checkExpression(tag *Tag) error {
+	for _, name := range filterNames(tag.Args) {
+		if !filterTable[name].IsValid() {
+			return c.errorf(tag, "uses the filter %q, which does not exist here", name)
+		}
+		if name == "date" && nowDate.MatchString(tag.Args) {
+			return c.errorf(tag, `asks for the date of "now": a mail may leave later than it is written (use a time of the event or the run)`)
+		}
+	}
+	words := lex(tag.Args)
+	if tag.Name != "for" && slices.ContainsFunc(words, func(w lexeme) bool { return w.kind == lexSymbol && w.text == ".." }) {
+		return c.errorf(tag, "uses a range, which is for {%% for %%} only")
+	}
+	if i := slices.IndexFunc(words, func(w lexeme) bool { return strings.HasPrefix(w.text, "kesher") && w.kind == lexIdent }); i >= 0 && !strings.HasPrefix(tag.Args, frameRoot) {
+		return c.errorf(tag, "uses %s, a name that Kesher keeps for itself", words[i].text)
+	}
+	return nil
+}
+
+var nowDate = regexp.MustCompile(`^\s*['"](now|today)['"]\s*\|`)
+
+// frameRoot begins every expression that the product itself adds around a body.
+const frameRoot = "kesher_frame."
+
+func (c *compiler) errorf(tag *Tag, format string, args ...any) error {
+	return &Error{Part: c.source.Part, Line: tag.Line, Message: tag.Raw + " " + fmt.Sprintf(format, args...)}
+}
+
+// instrument writes the source the library compiles: outputs and awkward text
+// by number, a counting step at the head of every loop, URL attributes whole.
+func (c *compiler) instrument() (string, error) {
+	var b strings.Builder
+	starts, ends := map[int]bool{}, map[int]bool{}
+	for _, r := range c.layout.regions {
+		starts[r.start], ends[r.end] = true, true
+	}
+	flushed := 0
+	flush := func(to int) {
+		c.text(&b, c.source.Coded[flushed:to])
+		flushed = to
+	}
+	for i, r := range c.source.Coded {
+		if ends[i] {
+			flush(i)
+			b.WriteString("{%end" + tagURL + "%}")
+		}
+		if starts[i] {
+			flush(i)
+			b.WriteString("{%" + tagURL + "%}")
+		}
+		n := int(r) - codeBase
+		if n < 0 {
+			continue
+		}
+		flush(i)
+		flushed = i + len(string(r))
+		if err := c.tag(&b, n); err != nil {
+			return "", err
+		}
+	}
+	flush(len(c.source.Coded))
+	if ends[len(c.source.Coded)] {
+		b.WriteString("{%end" + tagURL + "%}")
+	}
+	return b.String(), nil
+}
+
+// text writes a run of text; one the library could take for a tag goes by number.
+func (c *compiler) text(b *strings.Builder, text string) {
+	if text == "" {
+		return
+	}
+	text = strings.NewReplacer(URLStart, "", URLEnd, "").Replace(text)
+	if strings.Contains(text, "{") {
+		fmt.Fprintf(b, "{%%%s %d%%}", tagText, len(c.program.texts))
+		c.program.texts = append(c.program.texts, text)
+		return
+	}
+	b.WriteString(text)
+}
+
+func (c *compiler) tag(b *strings.Builder, n int) error {
+	tag := &c.source.Tags[n]
+	name, args := tag.Name, tag.Args
+	switch {
+	case tag.Output:
+		expr, err := expressions.Parse(tag.Args)
+		if err != nil {
+			return c.errorf(tag, "can't be read: %v", err)
+		}
+		name, args = tagOut, strconv.Itoa(len(c.program.outputs))
+		c.program.outputs = append(c.program.outputs, output{expr: expr, tag: tag, place: c.layout.spots[n].place})
+	case name == "for":
+		args = listed(args)
+	}
+	left, right := "", ""
+	if tag.trimL {
+		left = "-"
+	}
+	if tag.trimR {
+		right = "-"
+	}
+	if err := c.parseable(tag); err != nil {
+		return err
+	}
+	fmt.Fprintf(b, "{%%%s %s %s%s%%}", left, name, args, right)
+	if name == "for" {
+		work, size := c.body(n)
+		fmt.Fprintf(b, "{%%%s %d %d%%}", tagStep, work, size)
+	}
+	return nil
+}
+
+// parseable compiles a tag alone, so that the error names it and its line.
+func (c *compiler) parseable(tag *Tag) error {
+	var err error
+	switch tag.Name {
+	case "if", "unless", "elsif", "case":
+		_, err = expressions.Parse(tag.Args)
+	case "when":
+		_, err = expressions.ParseStatement(expressions.WhenStatementSelector, tag.Args)
+	case "for":
+		_, err = expressions.ParseStatement(expressions.LoopStatementSelector, tag.Args)
+	case "assign":
+		_, err = expressions.ParseStatement(expressions.AssignStatementSelector, tag.Args)
+	}
+	if err == nil && strings.Contains(tag.Args, "%}") {
+		err = errors.New(`%} may not stand in a text here`)
+	}
+	if err != nil {
+		return c.errorf(tag, "can't be read: %v", err)
+	}
+	return nil
+}
+
+// listed puts the filter list behind the collection of a for.
+func listed(args string) string {
+	for _, w := range lex(args) {
+		modifier := w.kind == lexKeyword && (w.text == "limit" || w.text == "offset") || w.kind == lexIdent && w.text == "reversed"
+		if modifier {
+			return args[:w.pos] + "| list " + args[w.pos:]
+		}
+	}
+	return args + " | list"
+}
+
+// body is what one iteration of the loop at tag n costs, without loops inside.
+func (c *compiler) body(n int) (work, size int) {
+	depth := 0
+	rest := c.source.Coded[strings.Index(c.source.Coded, Code(n))+len(Code(n)):]
+	for _, r := range rest {
+		tag, ok := c.source.Decode(r)
+		switch {
+		case !ok:
+			if depth == 0 {
+				size++
+			}
+			continue
+		case tag.Name == "for":
+			depth++
+		case tag.Name == "endfor":
+			if depth--; depth < 0 {
+				return work, size
+			}
+		}
+		if depth == 0 || tag.Name == "for" && depth == 1 {
+			work += cost(tag.Args)
+		}
+	}
+	return work, size
+}
+
+// config is the library's grammar with our tags, and nothing that reads a file.
+func (c *compiler) config() render.Config {
+	config := newConfig()
+	config.AddTag(tagOut, func(args string) (func(io.Writer, render.Context) error, error) {
+		n, err := strconv.Atoi(args)
+		if err != nil {
+			return nil, err
+		}
+		return c.program.outputs[n].render, nil
+	})
+	config.AddTag(tagText, func(args string) (func(io.Writer, render.Context) error, error) {
+		n, err := strconv.Atoi(args)
+		if err != nil {
+			return nil, err
+		}
+		text := c.program.texts[n]
+		return func(w io.Writer, _ render.Context) error { _, err := io.WriteString(w, text); return err }, nil
+	})
+	return config
+}
+
+// newConfig is the grammar that compiling and rendering share.
+func newConfig() render.Config {
+	config := render.NewConfig()
+	tags.AddStandardTags(&config)
+	for _, name := range []string{"include", "render", "cycle"} {
+		config.UnregisterTag(name)
+	}
+	config.TemplateStore = noFiles{}
+	config.AddTag(tagStep, compileStep)
+	config.AddBlock(tagURL).Renderer(renderURL)
+	return config
+}
+
+// noFiles stands where the library would read templates from files.
+type noFiles struct{}
+
+func (noFiles) ReadTemplate(string) ([]byte, error) {
+	return nil, errors.New("a template reads no files")
+}
+
+// lineAt is the line in the marketer's file of a line of the coded text: that
+// of the last tag before it, which is where the library's errors come from.
+func (s *Source) lineAt(line int) int {
+	last, at := 0, 1
+	for _, r := range s.Coded {
+		if r == '\n' {
+			if at++; at > line {
+				break
+			}
+		}
+		if tag, ok := s.Decode(r); ok {
+			last = tag.Line
+		}
+	}
+	return max(last, 1)
+}
+
+var libraryPrefix = regexp.MustCompile(`^Liquid error( \(line \d+\))?: `)
+
+// explain takes the library's own idea of file and line out of its message.
+func explain(err parser.Error) string {
+	if cause := err.Cause(); cause != nil {
+		return cause.Error()
+	}
+	return libraryPrefix.ReplaceAllString(err.Error(), "")
+}

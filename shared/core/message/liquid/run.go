@@ -1,0 +1,188 @@
+package liquid
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"html"
+	"io"
+	"strconv"
+	"strings"
+
+	"github.com/osteele/liquid/expressions"
+	"github.com/osteele/liquid/render"
+)
+
+// Run renders the parts of one mail: they share its data and its budget. It is
+// for one goroutine.
+type Run struct {
+	dir      string
+	part     string // that is being rendered
+	budget   budget
+	config   render.Config
+	bindings map[string]any
+}
+
+// shared is the grammar, without the filters: those count against one run.
+var shared = newConfig()
+
+// budgetName binds the run for our tags; no template can name it (see
+// checkExpression).
+const budgetName = "kesher_run"
+
+// NewRun begins a mail in the direction dir, over the variables in bindings,
+// which are not changed.
+func NewRun(dir string, bindings map[string]any) *Run {
+	r := &Run{dir: dir, bindings: make(map[string]any, len(bindings)+2)}
+	for name, value := range bindings {
+		r.bindings[name] = value
+	}
+	r.bindings[budgetName] = r
+	r.bindings["null"] = nil
+	r.config = shared
+	r.config.Config.Config = expressions.NewConfig()
+	for name, fn := range filterTable {
+		r.config.AddFilter(name, limited(&r.budget, name, fn))
+	}
+	return r
+}
+
+// Bind adds a variable.
+func (r *Run) Bind(name string, value any) { r.bindings[name] = value }
+
+// Render renders one part. Errors are *Error.
+func (r *Run) Render(p *Program) (text string, err error) {
+	for _, root := range p.roots {
+		if _, ok := r.bindings[root]; !ok {
+			return "", &Error{Part: p.part, Line: p.lineReading(root), Message: fmt.Sprintf("%s is not known here (known are profile, entry, event, items, offer, run, brand and the collections of plan.yaml)", root)}
+		}
+	}
+	defer func() {
+		if x := recover(); x != nil {
+			text, err = "", &Error{Part: p.part, Message: fmt.Sprint(x)}
+		}
+	}()
+	r.part = p.part
+	var b bytes.Buffer
+	if rerr := render.Render(p.root, &limitedWriter{&b}, r.bindings, r.config); rerr != nil {
+		return "", p.explain(rerr)
+	}
+	return b.String(), nil
+}
+
+func (p *Program) lineReading(root string) int {
+	for _, v := range p.variables {
+		if v.Path == root || strings.HasPrefix(v.Path, root+".") || strings.HasPrefix(v.Path, root+"[") {
+			return v.Line
+		}
+	}
+	return 0
+}
+
+// explain finds our own error inside the library's, or gives its line and part.
+func (p *Program) explain(err render.Error) error {
+	var own *Error
+	if errors.As(err, &own) {
+		return own
+	}
+	return &Error{Part: p.part, Line: p.source.lineAt(err.LineNumber()), Message: explain(err)}
+}
+
+// limitedWriter stops what no step counted: text outside of loops.
+type limitedWriter struct{ b *bytes.Buffer }
+
+func (w *limitedWriter) Write(p []byte) (int, error) {
+	if w.b.Len()+len(p) > maxOutput {
+		return 0, errOutput
+	}
+	return w.b.Write(p)
+}
+
+// render prints one {{ }}.
+func (o *output) render(w io.Writer, ctx render.Context) error {
+	run := ctx.Get(budgetName).(*Run)
+	text, err := o.evaluate(run, ctx)
+	if err != nil {
+		return err
+	}
+	if err := run.budget.write(len(text)); err != nil {
+		return o.errorf(run, "%v", err)
+	}
+	_, err = io.WriteString(w, text)
+	return err
+}
+
+func (o *output) evaluate(run *Run, ctx render.Context) (string, error) {
+	value, err := ctx.Evaluate(o.expr)
+	if err != nil {
+		return "", o.errorf(run, "%v", filterCause(err))
+	}
+	text, ok, err := format(value)
+	if err != nil {
+		return "", o.errorf(run, "%v", err)
+	}
+	if !ok {
+		return "", o.errorf(run, `has no value and no default (give one in meta.yaml under defaults, or write {{ %s | default: "..." }})`, o.tag.Args)
+	}
+	if _, ok := value.(encoded); ok && (o.place >= inURL && o.place <= inQuery) {
+		return text, nil
+	}
+	if _, ok := value.(Rendered); ok {
+		if o.place == inText || o.place == inAttribute {
+			return html.EscapeString(text), nil
+		}
+		return text, nil
+	}
+	text, err = escape(text, o.place, run.dir)
+	if err != nil {
+		return "", o.errorf(run, "%v", err)
+	}
+	return text, nil
+}
+
+func (o *output) errorf(run *Run, format string, args ...any) error {
+	return &Error{Part: run.part, Line: o.tag.Line, Message: o.tag.Args + ": " + fmt.Sprintf(format, args...)}
+}
+
+// filterCause takes the library's quotes off a filter's own error.
+func filterCause(err error) error {
+	var filter expressions.FilterError
+	if errors.As(err, &filter) {
+		return filter.Err
+	}
+	return err
+}
+
+// compileStep compiles the tag at the head of a loop's body.
+func compileStep(args string) (func(io.Writer, render.Context) error, error) {
+	first, second, _ := strings.Cut(args, " ")
+	work, err := strconv.Atoi(first)
+	if err != nil {
+		return nil, err
+	}
+	size, err := strconv.Atoi(second)
+	if err != nil {
+		return nil, err
+	}
+	return func(_ io.Writer, ctx render.Context) error {
+		run := ctx.Get(budgetName).(*Run)
+		if err := run.budget.step(work, size); err != nil {
+			return &Error{Part: run.part, Message: err.Error()}
+		}
+		return nil
+	}, nil
+}
+
+// renderURL writes a whole URL if it may be followed.
+func renderURL(w io.Writer, ctx render.Context) error {
+	run := ctx.Get(budgetName).(*Run)
+	url, err := ctx.InnerString()
+	if err != nil {
+		return err
+	}
+	if err := CheckURL(url); err != nil {
+		return &Error{Part: run.part, Message: err.Error()}
+	}
+	_, err = io.WriteString(w, url)
+	return err
+}
