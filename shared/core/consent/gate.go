@@ -2,6 +2,13 @@
 // the rules by which a statement of the customer changes it. Pure.
 package consent
 
+import (
+	"slices"
+	"strings"
+
+	"github.com/kesher-io/kesher/shared/core/plan"
+)
+
 // State of one permission.
 type State string
 
@@ -28,8 +35,16 @@ type Gate struct {
 	// Sends are the times (ms) of marketing sends for the caps, newest last, when
 	// their claims have been let go.
 	Sends []int64 `json:"n,omitempty"`
-	// Erased at this time (ms); the envelope's epoch counts erasures.
+	// Ledger is the newest entry of her history, which the next one follows. It
+	// outlives an erasure: the history is append-only, and holds no more of her
+	// than her opaque key.
+	Ledger Head `json:"h,omitzero"`
+	// Erased at this time (ms); the envelope's epoch counts erasures. A new call
+	// moves it to Since, and she is a customer again.
 	Erased int64 `json:"z,omitempty"`
+	// Since is when she was last erased (ms): what happened before is not hers
+	// any more, however late it arrives.
+	Since int64 `json:"zb,omitempty"`
 	// Sweep is the time (ms) of the next sweep after an erasure.
 	Sweep int64 `json:"zs,omitempty"`
 }
@@ -66,4 +81,66 @@ func Name(purpose, channel string) string {
 		return purpose
 	}
 	return purpose + "/" + channel
+}
+
+// Split is the inverse of Name.
+func Split(name string) (purpose, channel string) {
+	purpose, channel, _ = strings.Cut(name, "/")
+	return purpose, channel
+}
+
+// Permits says whether she may be contacted for a purpose on a channel now (data
+// use: channel ""), and which ledger entry holds the evidence. A contract needs
+// no permission; a purpose that the plan does not know has none.
+func (g *Gate) Permits(p *plan.Plan, purpose, channel string, now int64) (ok bool, ledger string) {
+	declared, known := p.Purposes[purpose]
+	if !known {
+		return false, ""
+	}
+	if declared.Basis == plan.BasisContract {
+		return true, ""
+	}
+	state := g.States[Name(purpose, channel)]
+	return state.holds(now), state.Ledger
+}
+
+// holds: granted, and not expired on this very millisecond (A16).
+func (p Permission) holds(now int64) bool {
+	return p.State == Granted && (p.Expires == 0 || now < p.Expires)
+}
+
+// MayUse says whether data kept for these purposes may be used now: one of them
+// must be permitted.
+func (g *Gate) MayUse(p *plan.Plan, purposes []string, now int64) bool {
+	return slices.ContainsFunc(purposes, func(purpose string) bool { return g.mayUse(p, purpose, now) })
+}
+
+// mayUse: a permission to contact her for a purpose covers using data for it,
+// unless she said no to that use later on.
+func (g *Gate) mayUse(p *plan.Plan, purpose string, now int64) bool {
+	if ok, _ := g.Permits(p, purpose, "", now); ok {
+		return true
+	}
+	use := g.States[purpose]
+	for _, channel := range p.Purposes[purpose].Contact {
+		contact := g.States[Name(purpose, channel)]
+		if contact.holds(now) && (!use.State.Refused() || contact.At > use.At) {
+			return true
+		}
+	}
+	return false
+}
+
+// Refused: she said no.
+func (s State) Refused() bool { return s == Denied || s == Withdrawn }
+
+// Tombstone is what an erasure leaves of the gate: that there was one, when, and
+// where her history goes on.
+func (g *Gate) Tombstone(now int64) *Gate { return &Gate{Erased: now, Ledger: g.Ledger} }
+
+// Revive is the gate with which an erased customer begins anew.
+func (g *Gate) Revive() {
+	if g.Erased != 0 {
+		g.Erased, g.Since = 0, g.Erased
+	}
 }

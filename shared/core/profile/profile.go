@@ -2,7 +2,19 @@
 // origin, the purposes it may serve, its time and its expiry. Pure.
 package profile
 
-// Profile is the PROFILE item.
+import (
+	"fmt"
+	"log/slog"
+)
+
+// MaxSize bounds the PROFILE item (QUALITY section 3).
+const MaxSize = 64 << 10
+
+// TraitEmail is the trait that is the customer's address.
+const TraitEmail = "email"
+
+// Profile is the PROFILE item. All of it is personal: it refuses to be
+// printed or logged.
 type Profile struct {
 	Traits map[string]Trait `json:"t,omitempty"`
 	Locale string           `json:"l,omitempty"` // BCP 47: he, en
@@ -14,6 +26,8 @@ type Profile struct {
 	Pending     Secret `json:"pm,omitempty"`
 	PendingHash string `json:"ph,omitempty"`
 	PendingTill int64  `json:"px,omitempty"` // ms
+	// Chosen: she set locale and zone herself, and no call overrides them.
+	Chosen bool `json:"ch,omitempty"`
 	// Shared: another customer owns this address; only service may mail here.
 	Shared bool `json:"sh,omitempty"`
 	// UserID is kept for exports and lists; it is personal.
@@ -21,6 +35,8 @@ type Profile struct {
 	// By and Hops: written by a journey's `set`, which journey, how deep.
 	By   string `json:"by,omitempty"`
 	Hops int    `json:"hp,omitempty"`
+	// Imported: the last change was history, and enters no journey.
+	Imported bool `json:"im,omitempty"`
 	// At and In: when the last change happened and arrived.
 	At int64  `json:"at,omitempty"` // ms
 	In string `json:"in,omitempty"` // ident.Stamp
@@ -35,14 +51,8 @@ type Trait struct {
 	Expires  int64    `json:"x,omitempty"` // ms; 0 = never
 }
 
-// Secret is personal text. It refuses to be printed: fmt, log and slog show
-// [personal]; Reveal is the one way to its value, so every use can be found.
-type Secret string
+// Format refuses every verb of fmt.
+func (p Profile) Format(f fmt.State, _ rune) { fmt.Fprint(f, redacted) }
 
-const redacted = "[personal]"
-
-func (s Secret) String() string   { return redacted }
-func (s Secret) GoString() string { return redacted }
-
-// Reveal returns the value for the few places that need it.
-func (s Secret) Reveal() string { return string(s) }
+// LogValue refuses slog, which would marshal it as JSON.
+func (p Profile) LogValue() slog.Value { return slog.StringValue(redacted) }

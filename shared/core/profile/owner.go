@@ -1,0 +1,41 @@
+package profile
+
+import (
+	"github.com/kesher-io/kesher/shared/core/consent"
+	"github.com/kesher-io/kesher/shared/core/item"
+)
+
+// Owner is the document of A#<hash>: the one customer who may be mailed at an
+// address, and the reductions that hold for the address whoever owns it. Every
+// write that lowers it writes the owner's GATE in the same transaction.
+type Owner struct {
+	// Customer is "" while the address is nobody's: she was erased, or moved.
+	Customer string `json:"c,omitempty"`
+	// Suppressed by a bounce or complaint.
+	Suppressed *consent.Suppression `json:"x,omitempty"`
+	// Withdrawn permissions to contact, by consent.Name, with the time (ms).
+	Withdrawn map[string]int64 `json:"w,omitempty"`
+	// Asked is when somebody was last asked here to confirm (ms): one mail, not
+	// one per call (A13, E09).
+	Asked int64 `json:"q,omitempty"`
+}
+
+// OwnerKey is the key of an address by its hash.
+func OwnerKey(hash string) item.Key {
+	return item.Key{Table: item.Customers, PK: item.PrefixAddress + hash, SK: item.SKOwner}
+}
+
+// Lower records that permission to contact was withdrawn here at a time.
+func (o *Owner) Lower(name string, at int64) {
+	if o.Withdrawn == nil {
+		o.Withdrawn = map[string]int64{}
+	}
+	o.Withdrawn[name] = max(o.Withdrawn[name], at)
+}
+
+// Lift strikes a withdrawal off, if the grant came after it.
+func (o *Owner) Lift(name string, at int64) {
+	if o.Withdrawn[name] < at {
+		delete(o.Withdrawn, name)
+	}
+}

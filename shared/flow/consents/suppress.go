@@ -1,0 +1,53 @@
+package consents
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/kesher-io/kesher/shared/core/consent"
+	"github.com/kesher-io/kesher/shared/core/item"
+	"github.com/kesher-io/kesher/shared/flow"
+)
+
+// Suppress stops every mail to an address, for good: it bounced, or its reader
+// called a mail spam. It holds for the address whoever owns it, and reaches it
+// also when the customer whose mail it was is gone (ARCHITECTURE section 4,
+// erasure). Doing it again changes nothing.
+func (w Writer) Suppress(ctx context.Context, hash, reason string, at time.Time) error {
+	for range maxAttempts {
+		err := w.suppressOnce(ctx, hash, consent.Suppression{Reason: reason, At: at.UnixMilli()})
+		if _, conflict := flow.AsConflict(err); !conflict {
+			return err
+		}
+	}
+	return fmt.Errorf("address is written by others all the time: %w", flow.ErrThrottled)
+}
+
+func (w Writer) suppressOnce(ctx context.Context, hash string, s consent.Suppression) error {
+	a, err := w.readAddress(ctx, hash)
+	if err != nil || a.owner.Suppressed != nil {
+		return err
+	}
+	a.owner.Suppressed = &s
+	put, err := a.put(w.Tokens.Token())
+	if err != nil {
+		return err
+	}
+	ops := []flow.Op{put}
+	if a.owner.Customer != "" {
+		owner := subject{key: a.owner.Customer, pk: item.CustomerPK(a.owner.Customer)}
+		if err := owner.read(ctx, w.Store); err != nil {
+			return err
+		}
+		if owner.gate.Erased == 0 {
+			owner.gate.Suppressed = &s
+			gate, err := owner.putGate(w.Tokens.Token())
+			if err != nil {
+				return err
+			}
+			ops = append(ops, gate)
+		}
+	}
+	return w.Store.Write(ctx, ops...)
+}
