@@ -229,7 +229,7 @@ var offerShape = record(
 // reasonShape may be left empty.
 var reasonShape = shape[string]{
 	read: func(r *reader, n *yaml.Node) string {
-		if isNull(n) {
+		if n.Kind == yaml.ScalarNode && strings.TrimSpace(n.Value) == "" {
 			return ""
 		}
 		return text.read(r, n)

@@ -1,0 +1,212 @@
+package publish
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/kesher-io/kesher/shared/core/ident"
+	"github.com/kesher-io/kesher/shared/core/item"
+	"github.com/kesher-io/kesher/shared/core/source"
+	"github.com/kesher-io/kesher/shared/flow"
+)
+
+// pointer is the document of LIVE.
+type pointer struct {
+	Release string `json:"r"`
+	At      int64  `json:"a"` // ms
+	// Check tells a wrong secret, under which every key would be another (J17).
+	Check string `json:"c"`
+	// Notices are the versions of all notices ever published, by id: the text that
+	// a customer granted by never changes, also when its file was gone meanwhile.
+	Notices map[string]string `json:"n,omitempty"`
+}
+
+// record is the document of RELEASE#<id>.
+type record struct {
+	At    int64             `json:"a"`
+	Base  string            `json:"b,omitempty"`
+	Parts map[string]string `json:"p"` // part name -> content hash
+}
+
+// ErrWrongSecret: this function holds another secret than the one under which
+// the data was written. Nothing may run.
+var ErrWrongSecret = errors.New("the secret is not the one this data was written under (restore the secret; it is never rotated)")
+
+// MovedError: another release has been published since this one was begun.
+type MovedError struct{ Base, Live string }
+
+func (e *MovedError) Error() string {
+	return fmt.Sprintf("the live release is %s, not %s that this catalog was made from (export it, bring your changes in, publish again)", name(e.Live), name(e.Base))
+}
+
+func name(id string) string {
+	if id == "" {
+		return "none"
+	}
+	return id
+}
+
+// RefusedError: the catalog is fine by itself, but may not follow what is live.
+type RefusedError struct{ Problems []Problem }
+
+func (e *RefusedError) Error() string { return e.Problems[0].String() }
+
+// Service publishes.
+type Service struct {
+	Store  flow.Store
+	Clock  flow.Clock
+	Tokens flow.Tokens
+	Keys   ident.Keys
+}
+
+// Live is the id of the live release; empty on a fresh stack.
+func (s *Service) Live(ctx context.Context) (string, error) {
+	_, live, err := s.live(ctx)
+	return live.Release, err
+}
+
+// Publish makes the candidate live. base is the release it was made from (empty:
+// none yet); it is refused when another one is live (*MovedError). Publishing
+// what is live already changes nothing and answers false. It may be repeated
+// after any failure.
+func (s *Service) Publish(ctx context.Context, c *Candidate, base string) (changed bool, err error) {
+	read, live, err := s.live(ctx)
+	switch {
+	case err != nil:
+		return false, err
+	case live.Release == c.ID():
+		return false, nil
+	case live.Release != base:
+		return false, &MovedError{Base: base, Live: live.Release}
+	}
+	notices, problems := c.notices(live.Notices)
+	if len(problems) > 0 {
+		return false, &RefusedError{Problems: problems}
+	}
+	if err := s.putParts(ctx, c, base); err != nil {
+		return false, err
+	}
+	at := s.Clock.Now("").UnixMilli()
+	next := pointer{Release: c.ID(), At: at, Check: s.Keys.Check(), Notices: notices}
+	return s.move(ctx, read, next, record{At: at, Base: base, Parts: c.hashes})
+}
+
+// live reads the pointer, and refuses to go on under a wrong secret.
+func (s *Service) live(ctx context.Context) (*item.Item, pointer, error) {
+	read, live, err := readPointer(ctx, s.Store, flow.Strong)
+	if err == nil && read != nil && live.Check != s.Keys.Check() {
+		err = ErrWrongSecret
+	}
+	return read, live, err
+}
+
+func readPointer(ctx context.Context, store flow.Store, c flow.Consistency) (*item.Item, pointer, error) {
+	var p pointer
+	items, err := store.Get(ctx, c, catalogKey(item.SKLive))
+	if err != nil {
+		return nil, p, fmt.Errorf("read the live release: %w", err)
+	}
+	if items[0] == nil {
+		return nil, p, nil
+	}
+	return items[0], p, items[0].Decode(&p)
+}
+
+func catalogKey(sk string) item.Key {
+	return item.Key{Table: item.Catalog, PK: item.PKCatalog, SK: sk}
+}
+
+// notices are all versions after this release; a notice whose text changes is refused.
+func (c *Candidate) notices(before map[string]string) (map[string]string, []Problem) {
+	after := map[string]string{}
+	for id, version := range before {
+		after[id] = version
+	}
+	var problems []Problem
+	for id, n := range c.Release.Notices {
+		if old, ok := before[id]; ok && old != n.Version {
+			file := "notices/" + id + ".yaml"
+			at := c.catalog.At(file, "text")
+			problems = append(problems, Problem{
+				File: file, Line: at.Line, Col: at.Col, Severity: source.Error,
+				What: fmt.Sprintf("the notice %q has been published with another text or other grants", id),
+				Do:   "customers agreed to that one: give the new text an id of its own",
+			})
+		}
+		after[id] = n.Version
+	}
+	return after, source.Sort(problems)
+}
+
+// putParts stores the parts that the base does not have. They are named by their
+// content, so one that stands there already is the same.
+func (s *Service) putParts(ctx context.Context, c *Candidate, base string) error {
+	known := map[string]bool{}
+	if base != "" {
+		rec, err := readRecord(ctx, s.Store, base)
+		if err != nil {
+			return err
+		}
+		for _, h := range rec.Parts {
+			known[h] = true
+		}
+	}
+	for _, part := range slices.Sorted(maps.Keys(c.parts)) {
+		h := c.hashes[part]
+		if known[h] {
+			continue
+		}
+		known[h] = true
+		if err := s.putPart(ctx, h, c.parts[part]); err != nil {
+			return fmt.Errorf("store %s: %w", part, err)
+		}
+	}
+	return nil
+}
+
+func (s *Service) putPart(ctx context.Context, h string, text []byte) error {
+	it := (*item.Item)(nil).Next(catalogKey(item.PrefixPart+h), s.Tokens.Token(), 0)
+	it.Body = text
+	err := s.Store.Write(ctx, flow.Put(it, flow.Absent))
+	if _, exists := flow.AsConflict(err); exists {
+		return nil
+	}
+	return err
+}
+
+// move writes the release's record and the pointer together.
+func (s *Service) move(ctx context.Context, read *item.Item, next pointer, rec record) (bool, error) {
+	live := read.Next(catalogKey(item.SKLive), s.Tokens.Token(), 0)
+	made := (*item.Item)(nil).Next(catalogKey(item.PrefixRelease+next.Release), s.Tokens.Token(), 0)
+	if err := errors.Join(live.Encode(next), made.Encode(rec)); err != nil {
+		return false, err
+	}
+	// A release that was live before has its record already: the same content.
+	err := s.Store.Write(ctx, flow.Put(live, flow.Is(read)), flow.Put(made, flow.Any))
+	conflict, ok := flow.AsConflict(err)
+	if !ok {
+		return err == nil, err
+	}
+	var now pointer
+	if conflict.Current != nil {
+		if err := conflict.Current.Decode(&now); err != nil {
+			return false, err
+		}
+	}
+	return false, &MovedError{Base: rec.Base, Live: now.Release}
+}
+
+func readRecord(ctx context.Context, store flow.Store, id string) (record, error) {
+	var rec record
+	items, err := store.Get(ctx, flow.Strong, catalogKey(item.PrefixRelease+id))
+	if err != nil {
+		return rec, fmt.Errorf("read release %s: %w", id, err)
+	}
+	if items[0] == nil {
+		return rec, fmt.Errorf("release %s: %w", id, flow.ErrNoRelease)
+	}
+	return rec, items[0].Decode(&rec)
+}
