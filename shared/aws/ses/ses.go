@@ -124,6 +124,7 @@ type Account struct {
 	Sandbox bool    // only verified addresses may be mailed
 	Enabled bool    // false: sending is paused
 	Health  string  // HEALTHY, PROBATION, SHUTDOWN
+	Plan    string  // the pricing plan: NONE, ESSENTIALS, PRO, ENTERPRISE
 }
 
 // Account asks for the limits and the state of the sender.
@@ -139,6 +140,9 @@ func (m *Mailer) Account(ctx context.Context) (Account, error) {
 	}
 	if q := out.SendQuota; q != nil {
 		a.Rate, a.Quota, a.Used = q.MaxSendRate, q.Max24HourSend, q.SentLast24Hours
+	}
+	if p := out.PricingAttributes; p != nil {
+		a.Plan = string(p.CurrentPlan)
 	}
 	return a, nil
 }

@@ -221,7 +221,7 @@ func TestRequestIsOneOfTheServiceModel(t *testing.T) {
 
 func TestAccountTellsLimitsAndState(t *testing.T) {
 	body := `{"EnforcementStatus":"PROBATION","ProductionAccessEnabled":false,"SendingEnabled":true,
-		"SendQuota":{"Max24HourSend":200,"MaxSendRate":1,"SentLast24Hours":7}}`
+		"SendQuota":{"Max24HourSend":200,"MaxSendRate":1,"SentLast24Hours":7},"PricingAttributes":{"CurrentPlan":"ESSENTIALS"}}`
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet || r.URL.Path != "/v2/email/account" {
 			http.NotFound(w, r)
@@ -231,7 +231,7 @@ func TestAccountTellsLimitsAndState(t *testing.T) {
 	}))
 	defer server.Close()
 	got, err := (&outside{Server: server}).mailer().Account(t.Context())
-	want := Account{Rate: 1, Quota: 200, Used: 7, Sandbox: true, Enabled: true, Health: "PROBATION"}
+	want := Account{Rate: 1, Quota: 200, Used: 7, Sandbox: true, Enabled: true, Health: "PROBATION", Plan: "ESSENTIALS"}
 	if err != nil || got != want {
 		t.Fatalf("got %+v, %v, want %+v", got, err, want)
 	}
