@@ -383,7 +383,7 @@ func (c *compiler) env(event map[string]plan.Type) condition.Env {
 		}
 	}
 	for name, e := range c.names.Plan.Events {
-		if meet(e.Purposes, allowed) {
+		if meet(e.Purposes, allowed) && !isOpen(name) {
 			env.Events[name] = e
 		}
 	}
@@ -433,9 +433,9 @@ func (c *compiler) properties(event string, where Pos) map[string]plan.Type {
 func (c *compiler) declared(event string, where Pos) map[string]plan.Type {
 	e, ok := c.names.Plan.Events[event]
 	switch {
-	case ok:
-	case isOpen(event):
+	case isOpen(event): // also where a plan declares it
 		c.report(where, fmt.Sprintf("journeys never branch on %s", event), "mail programs open and click by themselves")
+	case ok:
 	case slices.Contains(ownEvents, event):
 	default:
 		c.report(where, fmt.Sprintf("plan.yaml declares no event %q", event), didYouMean(event, sortedKeys(c.names.Plan.Events)))

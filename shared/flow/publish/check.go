@@ -50,22 +50,26 @@ func newChecker(c *source.Catalog) *checker {
 }
 
 // check holds everything against everything. A plan that could not be read would
-// make all the rest look wrong, so then the rest waits.
+// make all the rest look wrong, so then the rest waits; so do, without settings,
+// the languages.
 func (ch *checker) check() {
 	if ch.catalog.Broken(filePlan) {
 		return
 	}
 	ch.checkPlan()
-	if !ch.catalog.Broken(fileSettings) {
+	if ch.settled() {
 		ch.checkSettings()
+		ch.checkTemplates()
 	}
 	ch.checkSurveys()
 	ch.checkNotices()
 	ch.checkOffers()
-	ch.checkTemplates()
 	ch.checkJourneys()
 	ch.checkBroadcasts()
 }
+
+// settled says whether there are settings to hold the rest against.
+func (ch *checker) settled() bool { return !ch.catalog.Broken(fileSettings) }
 
 // problem reports at a place of a file, found by the keys that lead to it.
 func (ch *checker) problem(file string, keys []string, what, do string) {
@@ -116,7 +120,7 @@ func nearest(name string, names []string, kind string) string {
 // text checks that a text can be shown to everybody, and to nobody in a language
 // that the brand does not speak.
 func (ch *checker) text(t plan.Text, file string, keys ...string) {
-	if len(t) == 0 {
+	if len(t) == 0 || !ch.settled() {
 		return
 	}
 	first := ch.brand().First()

@@ -17,7 +17,7 @@ func (ch *checker) checkJourneys() {
 			ch.problem(from.File, path("name"), fmt.Sprintf("%s has the name %q too", other, from.Def.Name), "give each journey its own")
 		}
 		seen[from.Def.Name] = from.File
-		if len(sends(from.Def.Steps)) > 0 {
+		if len(sends(from.Def.Steps)) > 0 && from.Def.Purpose != "" {
 			senders[from.Def.Purpose] = from.File
 		}
 		if !ch.catalog.Broken(from.File) {
@@ -30,7 +30,7 @@ func (ch *checker) checkJourneys() {
 // senders checks that every purpose that sends has a sender; service always
 // does: confirmations and links to the preference page leave under it.
 func (ch *checker) senders(files map[string]string) {
-	if ch.catalog.Broken(fileSettings) {
+	if !ch.settled() {
 		return
 	}
 	for purpose, file := range files {

@@ -28,6 +28,7 @@ func (ch *checker) template(t source.Template) {
 	file, first := t.File(), ch.brand().First()
 	if len(t.Meta.Subject) == 0 {
 		ch.problem(file, nil, "`subject` is missing", "add it")
+		return
 	}
 	ch.text(t.Meta.Subject, file, "subject")
 	ch.text(t.Meta.Preheader, file, "preheader")
