@@ -63,7 +63,7 @@ func TestE15WorstConditionsStayWithin50ms(t *testing.T) {
 				fastest = min(fastest, time.Since(start))
 			}
 			t.Logf("%d bytes in %v", len(src), fastest)
-			if fastest > 50*time.Millisecond {
+			if fastest > 50*time.Millisecond && !raced {
 				t.Fatalf("took %v", fastest)
 			}
 		})
@@ -74,7 +74,7 @@ func TestE15LargerConditionsAreRefused(t *testing.T) {
 	// Every level hands its middle out twice: without a count of its own, the
 	// compiler would be busy for ever.
 	doubling := "1"
-	for range 60 {
+	for range 30 {
 		doubling = "1 < len([0 < " + doubling + " < 9]) < 2"
 	}
 	for what, src := range map[string]string{

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/expr-lang/expr/ast"
+	"github.com/kesher-io/kesher/shared/core/collection"
 	"github.com/kesher-io/kesher/shared/core/plan"
 )
 
@@ -66,6 +67,8 @@ func (c *compiler) part(n ast.Node) (part, error) {
 		return part{}, unknownFunction(at, n.Name)
 	case *ast.NilNode:
 		return part{}, fault(at, "write null", "nil is no word of conditions")
+	case *ast.ConditionalNode: // expr places it at the token that follows it
+		at = n.Cond.Location().From
 	}
 	return part{}, fault(at, "conditions are made of and, or, not, comparisons, in, arithmetic and "+functionList,
 		"%s is not part of conditions", foreign(n))
@@ -75,7 +78,7 @@ func (c *compiler) part(n ast.Node) (part, error) {
 func foreign(n ast.Node) string {
 	switch n.(type) {
 	case *ast.ConditionalNode:
-		return "if, or a ? b : c,"
+		return "a choice between two values"
 	case *ast.VariableDeclaratorNode:
 		return "let"
 	case *ast.SequenceNode:
@@ -181,11 +184,13 @@ func (c *compiler) fact(at int, name string, props map[string]plan.Type, run fun
 	return part{at: at, typ: record(name, props), run: run}, nil
 }
 
-// collection is an object with one member: its items, newest first.
+// collection is an object with one member: its items, newest first, each with its
+// quantity.
 func (c *compiler) collection(at int, name string, props map[string]plan.Type) part {
 	c.collections[name] = true
-	items := listOf(record("an item of "+name, props))
-	f := &fields{owner: name, noun: "member", types: map[string]typ{"items": items}}
+	item := record("an item of "+name, props)
+	item.fields.types[collection.Quantity] = simple("number")
+	f := &fields{owner: name, noun: "member", types: map[string]typ{collection.Items: listOf(item)}}
 	return part{
 		at: at, typ: typ{kind: kindObject, plan: "object", fields: f},
 		run: func(in *Input) any { return in.Collections[name] },

@@ -81,6 +81,8 @@ var faulty = []struct{ src, what, do string }{
 	{`profile.seen_at < now ‸- 30`, `a time can't be calculated with a number`, `write for example now - "30d"`},
 	{`now ‸* 2 > now`, `a time can't be calculated with a number`, `write for example now - "30d"`},
 	{`now - now > ‸"7 days"`, `"7 days" is no duration`, `write a number and s, m, h, d or w, for example 30d`},
+	{`‸"soon" < profile.renewal_date`, `"soon" is no date`, ``},
+	{`profile.renewal_date > date(‸now)`, `this must be text in quotes`, `write for example date("2027-03-01")`},
 	{`"7d" ‸- now > now`, `text can't be calculated with a time`, `write for example now - "30d"`},
 	{`now ‸+ now > now`, `a time can't be calculated with a time`, `write for example now - "30d"`},
 
@@ -96,6 +98,8 @@ var faulty = []struct{ src, what, do string }{
 	{`‸sum("Order Completed") > 0`, `sum has the wrong number of arguments`, `write for example sum("Order Completed", "revenue", "90d")`},
 	{`sum("Order Completed", ‸"revenu") > 0`, `the event Order Completed has no property "revenu"`, ``},
 	{`sum("Order Completed", ‸"order_id") > 0`, `order_id of "Order Completed" is text`, `sum adds numbers; count counts events`},
+	{`sum("Order Completed", profile.‸age) > 0`, `this must be text in quotes`, ``},
+	{`-profile.‸agee > 0`, `profile has no trait "agee"`, `did you mean age?`},
 	{`len(profile.‸age) > 0`, `len counts the members of a list, and this is a number`, ``},
 	{`‸now("x") > now`, `now has the wrong number of arguments`, `write for example now`},
 
@@ -112,6 +116,8 @@ var faulty = []struct{ src, what, do string }{
 	{`(profile.age ‸?? 3) > 1`, `?? is not part of conditions`, ``},
 	{`let ‸x = 3; x > 2`, `let is not part of conditions`, ``},
 	{`‸true; false`, `a second expression after ; is not part of conditions`, ``},
+	{`(profile.‸vip ? true : false)`, `a choice between two values is not part of conditions`, ``},
+	{`if profile.‸vip { true } else { false }`, `a choice between two values is not part of conditions`, ``},
 	{`profile.interests‸[0:1] == null`, `a part of a list is not part of conditions`, ``},
 	{`‸{"a": 1} == null`, `an object in braces is not part of conditions`, ``},
 	{`profile.first_name == ‸b"x"`, `this is not part of conditions`, ``},
@@ -148,6 +154,17 @@ func TestFaultsPointAtTheTokenAndSayWhatToDo(t *testing.T) {
 				t.Errorf("points at %q, want at %q", src[e.Offset:], src[want:])
 			}
 		})
+	}
+}
+
+func TestErrorPutsWhatToDoInBrackets(t *testing.T) {
+	e := condition.Error{What: "wrong"}
+	if got := e.Error(); got != "wrong" {
+		t.Errorf("got %q", got)
+	}
+	e.Do = "right it"
+	if got := e.Error(); got != "wrong (right it)" {
+		t.Errorf("got %q", got)
 	}
 }
 

@@ -77,7 +77,7 @@ type Input struct {
 	Now                   time.Time
 	Zone                  *time.Location // nil: UTC
 	Profile, Entry, Event map[string]any
-	// Collections by name: {"items": [...]}.
+	// Collections by name, as core/collection folds them.
 	Collections map[string]any
 	// Events gives the stored events of a name, newest first, that arrived by Now
 	// and reach at least as far back as the condition's windows.

@@ -55,6 +55,12 @@ func TestJ15NullInsideNotInAndArithmeticIsUnknown(t *testing.T) {
 	}
 }
 
+func TestTruthHasAWord(t *testing.T) {
+	if got := fmt.Sprint(no, yes, maybe); got != "false true unknown" {
+		t.Fatalf("got %q", got)
+	}
+}
+
 func TestOnlyPresenceIsNeverUnknown(t *testing.T) {
 	for src, want := range map[string]condition.Truth{
 		`profile.age == null`: yes, `null == profile.age`: yes, `profile.age != null`: no, `null != profile.age`: no,
@@ -77,7 +83,7 @@ func TestComparisons(t *testing.T) {
 			"email": "dana@shop.example",
 		},
 		event: props{"price": int64(20), "quantity": 2.0, "gift": false},
-		cart:  []any{map[string]any{"name": "Tent", "price": 90.0}, map[string]any{"name": "Mug", "price": 5.0}},
+		cart:  []any{map[string]any{"name": "Tent", "price": 90.0, "quantity": 2.0}, map[string]any{"name": "Mug", "price": 5.0}},
 	}
 	for src, want := range map[string]condition.Truth{
 		// whole numbers, floats and what JSON made of them
@@ -97,7 +103,7 @@ func TestComparisons(t *testing.T) {
 		`"home" in profile.interests`: yes, `"outdoor" in profile.interests`: no, `"outdoor" not in profile.interests`: yes,
 		`profile.tier in ["gold", "silver"]`: yes, `profile.age in [1, 30.0, 2]`: yes, `profile.age not in [1, 2]`: yes, `profile.age in []`: no,
 		`profile.age in [profile.score, 1]`: yes, `1 in [null, 1]`: yes,
-		`len(profile.interests) == 2`: yes, `len(cart.items) > 1`: yes, `len([]) == 0`: yes,
+		`len(profile.interests) == 2`: yes, `len(cart.items) > 1`: yes, `cart.items[0].quantity > 1`: yes, `len([]) == 0`: yes,
 		`profile.interests[1] == "kids"`: yes, `cart.items[0].name == "Tent"`: yes, `cart.items[0]["price"] + cart.items[1].price == 95`: yes,
 		`cart?.items?.[0]?.name == "Tent"`: yes,
 		// what nobody declared is compared as it is
