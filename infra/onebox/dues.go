@@ -72,6 +72,20 @@ func (d *dues) note(it *item.Item) {
 	d.by[it.PK][it.SK] = clock.Entry{Key: it.Key, Look: look, At: at}
 }
 
+// refresh takes an entry's item as it is stored: concurrent writers may have
+// been noted out of order, and an entry that is not due must not come again.
+func (d *dues) refresh(ctx context.Context, e clock.Entry) error {
+	items, err := d.Store.Get(ctx, flow.Strong, e.Key)
+	if err != nil {
+		return err
+	}
+	if items[0] == nil {
+		items[0] = &item.Item{Key: e.Key}
+	}
+	d.note(items[0])
+	return nil
+}
+
 // first is a customer's earliest entry before a moment.
 func (d *dues) first(customer string, before time.Time) (clock.Entry, bool) {
 	d.mu.Lock()

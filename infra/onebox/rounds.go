@@ -80,6 +80,8 @@ type lineReader struct {
 	n  int
 }
 
+func newLineReader(in io.Reader) *lineReader { return &lineReader{in: bufio.NewReaderSize(in, 1<<20)} }
+
 func (r *lineReader) next() ([]line, error) {
 	var lines []line
 	for len(lines) < window {

@@ -118,6 +118,18 @@ func (c *Clock) Set(customer string, at time.Time) {
 	}
 }
 
+// SetAll moves every customer's clock forward to at.
+func (c *Clock) SetAll(at time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for customer, was := range c.customers {
+		if at.After(was) {
+			c.customers[customer] = at.UTC()
+		}
+	}
+	c.raise(at)
+}
+
 func (c *Clock) raise(at time.Time) {
 	if at.After(c.latest) {
 		c.latest = at.UTC()
