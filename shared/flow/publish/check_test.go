@@ -14,8 +14,9 @@ func TestTheBaseCatalogHasNoProblems(t *testing.T) {
 	}
 }
 
-// Each case changes one place of the base catalog and expects exactly these
-// lines. Names of checklist items stand where a case covers one.
+// Each case changes the base catalog in one place and expects exactly these
+// lines. The number of a checklist item stands where a case covers it: TestA24,
+// TestA27, TestA28, TestA30, TestB15, TestI04 and TestJ14 are among them.
 var mistakes = []struct {
 	name    string
 	changes []change
@@ -97,15 +98,15 @@ settings.yaml:5:7: "drop 24h" is no rule for late messages (write send, or drop 
 	{"A24 a condition on opens", []change{{"journeys/cart.yaml", "event: Order Completed", "event: Email Opened"}},
 		"journeys/cart.yaml:10:12: journeys never branch on Email Opened (mail programs open and click by themselves)"},
 	{"A24 a condition that counts opens", []change{{"journeys/cart.yaml", "where: event.price >= 20", "where: count(\"Email Opened\", \"7d\") > 0"}},
-		`journeys/cart.yaml:7:`},
+		`journeys/cart.yaml:7:16: no event "Email Opened" can be seen here (declare it in plan.yaml, or add one of its purposes to uses)`},
 	{"A28 a condition on a trait of another purpose", []change{{"journeys/cart.yaml", "uses: [personalization]\n", ""}, {"journeys/cart.yaml", "event: Product Added\n  where: event.price >= 20", "event: Order Completed"}},
 		"journeys/cart.yaml:13:42: profile.interests can't be read here: its purposes (personalization) are neither this journey's purpose nor in its uses"},
 	{"A30 a condition on a sensitive trait", []change{{"journeys/cart.yaml", "where: event.price >= 20", "where: profile.illness == \"flu\""}},
 		"journeys/cart.yaml:7:18: profile.illness can't be read here: it is sensitive and never used in conditions"},
 	{"J14 a window longer than retention", []change{{"journeys/cart.yaml", "where: event.price >= 20", "where: count(\"Product Added\", \"500d\") > 1"}},
-		"journeys/cart.yaml:7:33: "},
+		`journeys/cart.yaml:7:33: "Product Added" is kept for 400d, and this looks back 500d (look back less far, or let plan.yaml keep it longer)`},
 	{"a list compared with a number", []change{{"journeys/cart.yaml", "where: event.price >= 20", "where: profile.interests >= 20"}},
-		"journeys/cart.yaml:7:"},
+		`journeys/cart.yaml:7:28: a list can't be compared with a number (ask "x" in the list, or compare len(...) with a number)`},
 	{"an exit that can't be stored for everyone", []change{{"plan.yaml", "Order Completed: {purposes: [service, marketing]", "Order Completed: {purposes: [marketing]"}},
 		`journeys/cart.yaml:10:12: "Order Completed" can't be stored for everyone who can enter: somebody who permits only personalization (add personalization, or a purpose with basis: contract, to the event's purposes in plan.yaml)`},
 	{"steps behind the end", []change{{"journeys/cart.yaml", "  - wait: 1h\n", "  - end:\n  - wait: 1h\n"}},
@@ -146,7 +147,7 @@ settings.yaml:5:7: "drop 24h" is no rule for late messages (write send, or drop 
 	{"B15 a body too large", []change{{"templates/reminder/body.html", "Hello", strings.Repeat("Hello ", 20_000)}},
 		"templates/reminder/body.html:1:1: the body makes 117 KB of HTML (mail programs cut off what is larger than 100 KB: shorten it)"},
 	{"an open block", []change{{"templates/reminder/body.html", "Hello", "{% if profile.first_name %}"}},
-		"templates/reminder/body.html:"},
+		"templates/reminder/body.html:1:1: body {% if profile.first_name %} is never closed (write {% endif %})"},
 
 	// Surveys, notices, offers.
 	{"a survey for no known purpose", []change{{"surveys/style.yaml", "purpose: personalization", "purpose: personalisation"}},
@@ -179,12 +180,8 @@ func TestCheckSaysWhereWhatAndWhatToDo(t *testing.T) {
 			for _, p := range problems {
 				got = append(got, p.String())
 			}
-			all := strings.Join(got, "\n")
-			if all != m.want && !(strings.HasSuffix(m.want, ":") || strings.HasSuffix(m.want, ": ")) {
+			if all := strings.Join(got, "\n"); all != m.want {
 				t.Errorf("got\n%s\nwant\n%s", all, m.want)
-			}
-			if !strings.HasPrefix(all, m.want) {
-				t.Errorf("got\n%s\nwant it to begin with\n%s", all, m.want)
 			}
 		})
 	}

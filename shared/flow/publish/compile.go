@@ -87,7 +87,7 @@ func tooLarge(parts map[string][]byte) []Problem {
 	for name, text := range parts {
 		if len(text) > maxPart {
 			problems = append(problems, Problem{
-				File: fileOf(name), What: fmt.Sprintf("the %s takes %d KB in the release", name, len(text)>>10),
+				File: fileOf(name), What: fmt.Sprintf("this takes %d KB in the release", len(text)>>10),
 				Do: fmt.Sprintf("a part has %d KB at most: shorten it", maxPart>>10), Severity: source.Error,
 			})
 		}
