@@ -59,9 +59,18 @@ type Permission struct {
 
 // Suppression of an address.
 type Suppression struct {
-	Reason string `json:"r"` // bounce | complaint | erased | operator
+	Reason string `json:"r"`
 	At     int64  `json:"a"`
 }
+
+// Reasons of a suppression. The one that an erasure leaves behind blocks
+// imports, and yields when she signs up again (A38).
+const (
+	SuppressBounce    = "bounce"
+	SuppressComplaint = "complaint"
+	SuppressErased    = "erased"
+	SuppressOperator  = "operator"
+)
 
 // Claim is one message that was let through. Without a MSG it is unknown, but
 // only after its lease (real time) ended.
@@ -133,10 +142,6 @@ func (g *Gate) mayUse(p *plan.Plan, purpose string, now int64) bool {
 
 // Refused: she said no.
 func (s State) Refused() bool { return s == Denied || s == Withdrawn }
-
-// Tombstone is what an erasure leaves of the gate: that there was one, when, and
-// where her history goes on.
-func (g *Gate) Tombstone(now int64) *Gate { return &Gate{Erased: now, Ledger: g.Ledger} }
 
 // Revive is the gate with which an erased customer begins anew.
 func (g *Gate) Revive() {

@@ -16,6 +16,10 @@ type Statement struct {
 	Expires int64  // ms; 0 = never
 	By      Authority
 
+	// Address is the hash of the one that a mail went to, when a link in it is what
+	// she used: a withdrawal holds there as well, wherever her mail goes by now.
+	Address string
+
 	// A grant rests on a text she saw or on evidence from elsewhere (A08, A39).
 	Notice   *Notice
 	Evidence *Evidence

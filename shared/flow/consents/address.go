@@ -13,22 +13,47 @@ import (
 
 // address is A# as it was read.
 type address struct {
-	owner profile.Owner
-	hash  string
-	item  *item.Item
+	owner   profile.Owner
+	hash    string
+	item    *item.Item
+	touched bool
 }
 
-// contact: the statement is about mail.
-func contact(st *consent.Statement) bool { return st.Channel == plan.ChannelEmail }
+// addresses that the statements bear on: the one her mail goes to, and those that
+// a statement names.
+type addresses []*address
 
-// address reads A# of the customer's mail when a statement is about contact by
-// e-mail; nil otherwise.
-func (w Writer) address(ctx context.Context, s *subject, statements []consent.Statement) (*address, error) {
-	mail := slices.ContainsFunc(statements, func(st consent.Statement) bool { return contact(&st) })
-	if !mail || s.profile == nil || s.profile.AddressHash == "" {
-		return nil, nil
+// mailed: the statement is about contact by e-mail.
+func mailed(st *consent.Statement) bool { return st.Channel == plan.ChannelEmail }
+
+// addresses reads them when a statement is about contact by e-mail.
+func (w Writer) addresses(ctx context.Context, s *subject, statements []consent.Statement) (addresses, error) {
+	var hashes []string
+	for i := range statements {
+		if st := &statements[i]; mailed(st) {
+			hashes = append(hashes, s.address(), st.Address)
+		}
 	}
-	return w.readAddress(ctx, s.profile.AddressHash)
+	slices.Sort(hashes)
+	var all addresses
+	for _, hash := range slices.Compact(hashes) {
+		if hash == "" {
+			continue
+		}
+		a, err := w.readAddress(ctx, hash)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, a)
+	}
+	return all, nil
+}
+
+func (s *subject) address() string {
+	if s.profile == nil {
+		return ""
+	}
+	return s.profile.AddressHash
 }
 
 func (w Writer) readAddress(ctx context.Context, hash string) (*address, error) {
@@ -44,13 +69,14 @@ func (w Writer) readAddress(ctx context.Context, hash string) (*address, error) 
 }
 
 // before is the permission that a statement meets: hers, or what was withdrawn
-// at the address she has.
-func (a *address) before(st consent.Statement, hers consent.Permission) consent.Permission {
-	if a == nil || !contact(&st) {
-		return hers
-	}
-	if at, ok := a.owner.Withdrawn[st.Name()]; ok {
-		return consent.Stricter(hers, consent.Permission{State: consent.Withdrawn, At: at})
+// at the address her mail goes to.
+func (all addresses) before(s *subject, st *consent.Statement) consent.Permission {
+	hers := s.gate.States[st.Name()]
+	for _, a := range all {
+		at, ok := a.owner.Withdrawn[st.Name()]
+		if ok && mailed(st) && a.hash == s.address() {
+			return consent.Stricter(hers, consent.Permission{State: consent.Withdrawn, At: at})
+		}
 	}
 	return hers
 }
@@ -62,35 +88,54 @@ func (a *address) put(token string) (flow.Op, error) {
 	return flow.Put(it, flow.Is(a.item)), err
 }
 
-// spread writes what the changes mean for the address, and for its owner when
-// that is somebody else: a withdrawal holds for the address, whatever user id
-// made it (I08), while only its owner lifts it again.
-func (t *turn) spread(ctx context.Context, s *subject, a *address, changes []Change) ([]flow.Op, error) {
-	if a == nil {
-		return nil, nil
+// spread writes what her changes mean for the addresses, and for the owner of one
+// when that is somebody else: a withdrawal holds for the address, whatever user
+// id made it (I08), while only its owner lifts it again.
+func (t *turn) spread(ctx context.Context, s *subject, all addresses, d *draft) ([]flow.Op, error) {
+	var ops []flow.Op
+	for _, a := range all {
+		lowered := a.take(s, d.changes)
+		if !a.touched {
+			continue
+		}
+		put, err := a.put(t.w.Tokens.Token())
+		if err != nil {
+			return nil, err
+		}
+		owner, err := t.lowerOwner(ctx, s, a, lowered)
+		if err != nil {
+			return nil, err
+		}
+		ops = append(append(ops, owner...), put)
 	}
-	var lowered []consent.Statement
-	touched := false
+	return ops, nil
+}
+
+// take applies her changes to the address, and returns what lowered it.
+func (a *address) take(s *subject, changes []Change) (lowered []consent.Statement) {
+	own := a.hash == s.address() && a.owner.Customer == s.key
 	for _, c := range changes {
-		switch st := c.Statement; {
-		case !contact(&st):
-		case c.After.State.Refused():
+		st := c.Statement
+		switch {
+		case !mailed(&st):
+		case c.After.State.Refused() && (a.hash == s.address() || a.hash == st.Address):
 			a.owner.Lower(st.Name(), c.After.At)
-			lowered, touched = append(lowered, st), true
-		case c.After.State == consent.Granted && a.owner.Customer == s.key:
+			lowered, a.touched = append(lowered, st), true
+		case c.After.State == consent.Granted && own:
 			a.owner.Lift(st.Name(), c.After.At)
-			touched = true
+			a.touched = true
+			a.welcome(s, &st)
 		}
 	}
-	if !touched {
-		return nil, nil
+	return lowered
+}
+
+// welcome lifts the suppression that an erasure left behind, when its owner
+// agrees to a text anew. A bounce or complaint stays.
+func (a *address) welcome(s *subject, st *consent.Statement) {
+	if x := a.owner.Suppressed; x != nil && x.Reason == consent.SuppressErased && st.Notice != nil {
+		a.owner.Suppressed, s.gate.Suppressed = nil, nil
 	}
-	put, err := a.put(t.w.Tokens.Token())
-	if err != nil {
-		return nil, err
-	}
-	owner, err := t.lowerOwner(ctx, s, a, lowered)
-	return append(owner, put), err
 }
 
 // lowerOwner obeys the withdrawals in the gate of the address's owner.

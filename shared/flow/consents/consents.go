@@ -60,10 +60,10 @@ func (w Writer) ApplyVisitor(ctx context.Context, visitor string, rel *release.R
 	return w.apply(ctx, subject{key: visitor, pk: item.PrefixVisitor + visitor, visitor: true}, rel, statements, also)
 }
 
-// maxStatements fit into one transaction: each needs a ledger entry and an event,
-// and once more for the owner of a shared address; beside them stand two gates,
-// the address and the caller's ops.
-const maxStatements = 5
+// maxStatements fit into one transaction (flow.MaxOps): each needs a ledger entry
+// and an event, for her and for up to two owners of her addresses; beside them
+// stand three gates, two addresses and the caller's two ops.
+const maxStatements = 3
 
 func (w Writer) apply(ctx context.Context, s subject, rel *release.Release, statements []consent.Statement, also []flow.Op) (Result, error) {
 	statements, err := w.prepare(ctx, s.key, rel, statements)

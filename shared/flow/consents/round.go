@@ -30,21 +30,21 @@ func (t *turn) round(ctx context.Context, s subject, statements []consent.Statem
 	if err := s.read(ctx, t.w.Store); err != nil {
 		return Result{}, err
 	}
-	addr, err := t.w.address(ctx, &s, statements)
+	at, err := t.w.addresses(ctx, &s, statements)
 	if err != nil {
 		return Result{}, err
 	}
 	d := t.draft(&s)
 	for _, st := range s.current(statements) {
-		if err := d.say(st, addr.before(st, s.gate.States[st.Name()])); err != nil {
+		if err := d.say(st, at.before(&s, &st)); err != nil {
 			return Result{}, err
 		}
 	}
-	ops, err := d.ops()
+	more, err := t.spread(ctx, &s, at, d)
 	if err != nil {
 		return Result{}, err
 	}
-	more, err := t.spread(ctx, &s, addr, d.changes)
+	ops, err := d.ops()
 	if err != nil {
 		return Result{}, err
 	}
