@@ -208,7 +208,19 @@ func waits(in *GateInput) (Verdict, bool) {
 }
 
 func permits(in *GateInput) (ok bool, ledger string) {
-	return in.Gate.Permits(in.Plan, in.Due.Purpose, plan.ChannelEmail, in.Now.UnixMilli())
+	ok, ledger = in.Gate.Permits(in.Plan, in.Due.Purpose, plan.ChannelEmail, in.Now.UnixMilli())
+	return ok && !withdrawnThere(in), ledger
+}
+
+// withdrawnThere: whoever owned the address before withdrew this permission
+// there, and she has not granted it since.
+func withdrawnThere(in *GateInput) bool {
+	if in.Owner == nil || in.Plan.Purposes[in.Due.Purpose].Basis == plan.BasisContract {
+		return false
+	}
+	name := consent.Name(in.Due.Purpose, plan.ChannelEmail)
+	at, withdrawn := in.Owner.Withdrawn[name]
+	return withdrawn && at >= in.Gate.States[name].At
 }
 
 func permitted(in *GateInput) (Verdict, bool) {
@@ -257,10 +269,14 @@ func addressed(in *GateInput) (Verdict, bool) {
 	if reason != "" {
 		return skip(reason)
 	}
-	if !in.Due.Service() && (in.Profile.Shared || in.Owner != nil && in.Owner.Customer != in.Customer) {
+	if !in.Due.Service() && (in.Profile.Shared || ownedByAnother(in)) {
 		return skip(ReasonShared)
 	}
 	return goOn, false
+}
+
+func ownedByAnother(in *GateInput) bool {
+	return in.Owner != nil && in.Owner.Customer != "" && in.Owner.Customer != in.Customer
 }
 
 // suppressed: GATE speaks of her confirmed address, A# of every address, and

@@ -112,7 +112,7 @@ func (w *work) readMessage(ctx context.Context, v *view) error {
 	keys := []item.Key{item.C(w.customer, item.MsgSK(v.due.Message))}
 	_, hash, _ := message.Recipient(v.profile, v.due, v.now)
 	if hash != "" {
-		keys = append(keys, item.Key{Table: item.Customers, PK: item.PrefixAddress + hash, SK: item.SKOwner})
+		keys = append(keys, profile.OwnerKey(hash))
 	}
 	items, err := w.Store.Get(ctx, flow.Strong, keys...)
 	if err != nil {
