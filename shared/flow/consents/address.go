@@ -2,6 +2,7 @@ package consents
 
 import (
 	"context"
+	"maps"
 	"slices"
 
 	"github.com/kesher-io/kesher/shared/core/consent"
@@ -93,6 +94,7 @@ func (a *address) put(token string) (flow.Op, error) {
 // id made it (I08), while only its owner lifts it again.
 func (t *turn) spread(ctx context.Context, s *subject, all addresses, d *draft) ([]flow.Op, error) {
 	var ops []flow.Op
+	others := map[string][]consent.Statement{}
 	for _, a := range all {
 		lowered := a.take(s, d.changes)
 		if !a.touched {
@@ -102,11 +104,17 @@ func (t *turn) spread(ctx context.Context, s *subject, all addresses, d *draft) 
 		if err != nil {
 			return nil, err
 		}
-		owner, err := t.lowerOwner(ctx, s, a, lowered)
+		ops = append(ops, put)
+		if owner := a.owner.Customer; owner != "" && owner != s.key && len(lowered) > 0 {
+			others[owner] = append(others[owner], lowered...)
+		}
+	}
+	for _, owner := range slices.Sorted(maps.Keys(others)) {
+		more, err := t.lowerOwner(ctx, owner, others[owner])
 		if err != nil {
 			return nil, err
 		}
-		ops = append(append(ops, owner...), put)
+		ops = append(ops, more...)
 	}
 	return ops, nil
 }
@@ -138,12 +146,9 @@ func (a *address) welcome(s *subject, st *consent.Statement) {
 	}
 }
 
-// lowerOwner obeys the withdrawals in the gate of the address's owner.
-func (t *turn) lowerOwner(ctx context.Context, s *subject, a *address, lowered []consent.Statement) ([]flow.Op, error) {
-	if len(lowered) == 0 || a.owner.Customer == "" || a.owner.Customer == s.key {
-		return nil, nil
-	}
-	owner := subject{key: a.owner.Customer, pk: item.CustomerPK(a.owner.Customer)}
+// lowerOwner obeys the withdrawals in the gate of an address's owner.
+func (t *turn) lowerOwner(ctx context.Context, customer string, lowered []consent.Statement) ([]flow.Op, error) {
+	owner := subject{key: customer, pk: item.CustomerPK(customer)}
 	if err := owner.read(ctx, t.w.Store); err != nil {
 		return nil, err
 	}
