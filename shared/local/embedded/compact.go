@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 
@@ -55,25 +56,57 @@ func (s *Store) forgetChanges(pks []string) error {
 	})
 }
 
-// compact rewrites the ranges without what is gone, then closes the engine and
-// opens it again: only so does it let go of the write-ahead logs that it keeps
-// for reuse, and of the manifest that names the first and last keys of files.
+// compact rewrites the ranges without what is gone, then opens the engine anew
+// twice. Only so does it let go of the write-ahead logs that it keeps for reuse
+// and of its manifests, which name the first and last key of every file: it
+// always keeps the manifest before the present one.
 func (s *Store) compact(ctx context.Context, ranges []*pebble.IterOptions) error {
-	err := s.useContext(ctx, func(db *pebble.DB) error {
-		if err := db.Flush(); err != nil {
+	for _, r := range ranges {
+		err := s.useContext(ctx, func(db *pebble.DB) error { return rewrite(ctx, db, r.LowerBound, r.UpperBound) })
+		if err != nil {
+			return fmt.Errorf("compact: %w", err)
+		}
+	}
+	for range 2 {
+		if err := s.reopen(); err != nil {
 			return err
 		}
-		for _, r := range ranges {
-			if err := db.Compact(ctx, r.LowerBound, r.UpperBound, false); err != nil {
+	}
+	return nil
+}
+
+// rewrite has every file with keys from lower up to upper written anew. The
+// engine's own Compact merges level by level but moves a lone file down as it
+// is, and with it the keys of what was deleted. Two files that span the range
+// stand in the way of that: the first pass brings all of it to the bottom
+// level, the second merges into the bottom level, where nothing deleted stays.
+func rewrite(ctx context.Context, db *pebble.DB, lower, upper []byte) error {
+	for range 2 {
+		for range 2 {
+			if err := span(db, lower, upper); err != nil {
 				return err
 			}
 		}
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("compact: %w", err)
+		if err := db.Compact(ctx, lower, upper, false); err != nil {
+			return err
+		}
 	}
-	return s.reopen()
+	return nil
+}
+
+// span makes a file that reaches from lower to upper and holds nothing: it
+// deletes two keys that are never given out, the one too short, the other
+// ending in bytes that no text has.
+func span(db *pebble.DB, lower, upper []byte) error {
+	last := bytes.Clone(upper)
+	last[len(last)-1]--
+	last = append(last, 0xff, 0xff)
+	for _, key := range [][]byte{lower, last} {
+		if err := db.Delete(key, pebble.NoSync); err != nil {
+			return err
+		}
+	}
+	return db.Flush()
 }
 
 func (s *Store) reopen() error {

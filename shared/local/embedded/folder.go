@@ -16,10 +16,12 @@ import (
 )
 
 // The engine's memory: enough for the lists that the clock works off, small
-// enough for a million waiting runs within 300 MB.
+// enough for a million waiting runs within 300 MB. Files are small, so that
+// forgetting one customer rewrites little.
 const (
-	cacheBytes    = 32 << 20
-	memTableBytes = 16 << 20
+	cacheBytes    = 64 << 20
+	memTableBytes = 32 << 20
+	fileBytes     = 8 << 20
 	levels        = 7
 )
 
@@ -47,7 +49,9 @@ func (s *Store) openEngine() (*pebble.DB, error) {
 		MemTableSize:       memTableBytes,
 	}
 	for i := range levels {
+		opts.TargetFileSizes[i] = fileBytes
 		opts.Levels[i].Compression = func() *sstable.CompressionProfile { return sstable.NoCompression }
+		opts.Levels[i].IndexBlockSize = 256 << 10
 		opts.Levels[i].FilterPolicy = bloom.FilterPolicy(10) // most first writes ask for what is absent
 	}
 	return pebble.Open(s.dir, opts)
