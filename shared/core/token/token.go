@@ -47,8 +47,8 @@ const (
 
 const (
 	tagSize = sha256.Size / 2
-	// maxToken bounds the work on foreign text; a redirect target is at most 2 KB.
-	maxToken = 4096
+	// MaxLength bounds the work on foreign text; a redirect target is at most 2 KB.
+	MaxLength = 4096
 	minKey   = 32
 )
 
@@ -138,7 +138,7 @@ var errText = errors.New("not a token")
 // decode accepts exactly what mint writes: strict trailing bits, and none of the
 // line breaks that encoding/base64 skips, so that a token has one spelling.
 func decode(s string) ([]byte, error) {
-	if len(s) > maxToken || strings.ContainsAny(s, "\r\n") {
+	if len(s) > MaxLength || strings.ContainsAny(s, "\r\n") {
 		return nil, errText
 	}
 	return base64.RawURLEncoding.Strict().DecodeString(s)

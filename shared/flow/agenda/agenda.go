@@ -16,6 +16,7 @@ import (
 const (
 	Copies  = "copies"  // copy a visitor's late facts after an identify
 	Pending = "pending" // purge an address that nobody confirmed
+	Sweep   = "sweep"   // look once more for what was written past an erasure
 )
 
 // Agenda is the document of AGENDA: when each kind is due (ms).
@@ -43,6 +44,15 @@ func (w Writer) Remind(ctx context.Context, customer string, epoch int64, kind s
 		if old, ok := a[kind]; ok && old <= at.UnixMilli() {
 			return false
 		}
+		a[kind] = at.UnixMilli()
+		return true
+	})
+}
+
+// Postpone makes kind due at a time, whenever it was due before: what a chore
+// calls that is not finished.
+func (w Writer) Postpone(ctx context.Context, customer string, epoch int64, kind string, at time.Time) error {
+	return w.change(ctx, customer, epoch, func(a Agenda) bool {
 		a[kind] = at.UnixMilli()
 		return true
 	})
