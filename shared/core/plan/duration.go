@@ -28,8 +28,11 @@ func ParseDuration(text string) (Duration, error) {
 			return 0, fmt.Errorf("%q is no duration: write a number and s, m, h, d or w, for example 1h", text)
 		}
 		size, ok := unit(rest[digits : digits+1])
-		if !ok || n > int64(maxDuration/size) {
+		if !ok {
 			return 0, fmt.Errorf("%q is no duration: write a number and s, m, h, d or w, for example 1h", text)
+		}
+		if n > int64((maxDuration-total)/size) {
+			return 0, fmt.Errorf("%q is longer than %s: nobody waits so long", text, Duration(maxDuration))
 		}
 		total += time.Duration(n) * size
 		rest = rest[digits+1:]
