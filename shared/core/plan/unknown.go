@@ -11,5 +11,9 @@ func KeepUnknown(purpose string) string { return keepPrefix + purpose }
 // KeepsUnknown is the purpose under which events are kept that the plan does not
 // declare; ok is false when they are refused, which is the default.
 func (p *Plan) KeepsUnknown() (purpose string, ok bool) {
-	return strings.CutPrefix(p.UnknownEvents, keepPrefix)
+	purpose, ok = strings.CutPrefix(p.UnknownEvents, keepPrefix)
+	if !ok {
+		return "", false
+	}
+	return purpose, true
 }
