@@ -44,14 +44,15 @@ func parseID(s string) (string, error) {
 }
 
 // identifier names what conditions and templates speak of: profile.first_name.
+// One with signs in it is theirs to write as event["unit-price"].
 var identifier = word(schema{"type": "string"}, func(s string) (string, error) {
 	if !identifierPattern.MatchString(s) {
-		return "", fmt.Errorf("%q can't be written in a condition: begin with a letter, use letters, digits and _", s)
+		return "", fmt.Errorf("%q can't be a name here: begin with a letter, use letters, digits, -, _ and spaces", s)
 	}
 	return s, nil
 })
 
-var identifierPattern = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]{0,63}$`)
+var identifierPattern = regexp.MustCompile(`^[\p{L}_$][\p{L}\p{N}_$ -]{0,99}$`)
 
 var duration = word(schema{"type": "string", "pattern": `^([0-9]+[smhdw])+$`}, plan.ParseDuration)
 

@@ -70,9 +70,9 @@ type windowBound struct{ capped, service Limit }
 
 func (ch *checker) boundIn(window time.Duration, limit int) windowBound {
 	var b windowBound
-	for _, def := range ch.journeys {
-		l := journeyLimit(def, window)
-		if def.Purpose == plan.PurposeService {
+	for _, c := range ch.compiled {
+		l := journeyLimit(c.def, window)
+		if c.def.Purpose == plan.PurposeService {
 			b.service = b.service.plus(l)
 		} else {
 			b.capped = b.capped.plus(l)

@@ -23,9 +23,17 @@ const (
 type checker struct {
 	catalog   *source.Catalog
 	surveys   map[string]*survey.Survey
-	journeys  []journey.Definition
+	compiled  []compiledJourney
 	templates map[string]*compiledTemplate
 	problems  []Problem
+}
+
+// compiledJourney is a journey with the file it stands in; j is nil when it has
+// problems of its own.
+type compiledJourney struct {
+	file string
+	def  journey.Definition
+	j    *journey.Journey
 }
 
 // compiledTemplate is a template as a release carries it, with all it reads.
@@ -65,6 +73,7 @@ func (ch *checker) check() {
 	ch.checkNotices()
 	ch.checkOffers()
 	ch.checkJourneys()
+	ch.cycles()
 	ch.checkBroadcasts()
 }
 

@@ -53,7 +53,7 @@ func (ch *checker) journey(file string, def journey.Definition) {
 	for _, p := range problems {
 		ch.problemAt(file, p.At, p.What, p.Do)
 	}
-	ch.journeys = append(ch.journeys, def)
+	ch.compiled = append(ch.compiled, compiledJourney{file: file, def: def, j: j})
 	if def.Goal != nil {
 		ch.report(file, def.Goal.At, "the goal is not counted yet", "it is kept with the release", source.Warning)
 	}
