@@ -55,6 +55,7 @@ type Permission struct {
 	At      int64  `json:"a"`           // ms, when it was stated
 	Ledger  string `json:"l,omitempty"` // id of the ledger entry that holds the evidence
 	Expires int64  `json:"x,omitempty"` // ms
+	Notice  string `json:"n,omitempty"` // pending: the text that a confirmation will be about
 }
 
 // Suppression of an address.

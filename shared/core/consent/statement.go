@@ -125,6 +125,9 @@ func (s *Statement) Decide(before Permission) (after Permission, effect bool) {
 		return before, false // a browser takes nothing away by asking for more
 	}
 	after = Permission{State: state, At: s.said(), Expires: s.Expires}
+	if state == Pending && s.Notice != nil {
+		after.Notice = s.Notice.ID
+	}
 	if s.Snapshot && after.State == before.State {
 		return before, false
 	}

@@ -1,6 +1,8 @@
 package profile
 
 import (
+	"time"
+
 	"github.com/kesher-io/kesher/shared/core/consent"
 	"github.com/kesher-io/kesher/shared/core/item"
 )
@@ -15,9 +17,9 @@ type Owner struct {
 	Suppressed *consent.Suppression `json:"x,omitempty"`
 	// Withdrawn permissions to contact, by consent.Name, with the time (ms).
 	Withdrawn map[string]int64 `json:"w,omitempty"`
-	// Asked is when somebody was last asked here to confirm (ms): one mail, not
-	// one per call (A13, E09).
-	Asked int64 `json:"q,omitempty"`
+	// Asked is when a mail last asked to confirm here (ms), by the permission it
+	// was about ("" = the address alone): one mail, not one per call (A13, E09).
+	Asked map[string]int64 `json:"q,omitempty"`
 }
 
 // OwnerKey is the key of an address by its hash.
@@ -39,3 +41,20 @@ func (o *Owner) Lift(name string, at int64) {
 		delete(o.Withdrawn, name)
 	}
 }
+
+// Ask records that a mail asks to confirm; false while an earlier one still may
+// be answered.
+func (o *Owner) Ask(name string, now int64) bool {
+	if at, asked := o.Asked[name]; asked && now < at+ConfirmFor.Milliseconds() {
+		return false
+	}
+	if o.Asked == nil {
+		o.Asked = map[string]int64{}
+	}
+	o.Asked[name] = now
+	return true
+}
+
+// ConfirmFor is how long an address waits for its confirmation before it is
+// purged (A13).
+const ConfirmFor = 7 * 24 * time.Hour
