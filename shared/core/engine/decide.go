@@ -64,7 +64,7 @@ type View struct {
 	// far back.
 	Events map[string][]condition.Event
 	Reach  map[string]time.Duration
-	// Collections are folds of the visible events (the cart).
+	// Collections fetched so far: folds of the visible events (the cart).
 	Collections map[string]any
 }
 
@@ -79,11 +79,12 @@ type Result struct {
 // Need: the decision reads stored events that Input does not hold yet. Fetch
 // them into the View of this journey's version and decide again.
 type Need struct {
-	Journey *journey.Journey
-	Windows []condition.Window
+	Journey     *journey.Journey
+	Windows     []condition.Window
+	Collections []string
 }
 
-func (n *Need) Error() string { return fmt.Sprintf("needs %v", n.Windows) }
+func (n *Need) Error() string { return fmt.Sprintf("needs %v %v", n.Windows, n.Collections) }
 
 // Decide makes one decision. The only errors are *Need and those of a condition
 // that can't be evaluated, which a checked catalog does not produce.

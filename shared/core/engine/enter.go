@@ -155,18 +155,23 @@ func (d *decision) holds(c *condition.Condition, v *Version, f, entry *fact.Fact
 	return truth == condition.True, err
 }
 
-// fetched demands the stored events that a condition reads.
+// fetched demands the stored events and collections that a condition reads.
 func (d *decision) fetched(c *condition.Condition, v *Version) error {
-	var missing []condition.Window
+	need := Need{Journey: v.Journey}
 	for _, w := range c.Windows() {
 		if reach, ok := v.View.Reach[w.Event]; !ok || reach < w.Within {
-			missing = append(missing, w)
+			need.Windows = append(need.Windows, w)
 		}
 	}
-	if len(missing) == 0 {
+	for _, name := range c.Collections() {
+		if _, ok := v.View.Collections[name]; !ok {
+			need.Collections = append(need.Collections, name)
+		}
+	}
+	if need.Windows == nil && need.Collections == nil {
 		return nil
 	}
-	return &Need{Journey: v.Journey, Windows: missing}
+	return &need
 }
 
 func (d *decision) input(v *Version, f, entry *fact.Fact) condition.Input {

@@ -126,5 +126,7 @@ type DecodeError struct {
 	Err error
 }
 
-func (e *DecodeError) Error() string { return fmt.Sprintf("item %s can't be read: %T", e.Key.SK, e.Err) }
+func (e *DecodeError) Error() string {
+	return fmt.Sprintf("item %s can't be read: %T", e.Key.SK, e.Err)
+}
 func (e *DecodeError) Unwrap() error { return e.Err }

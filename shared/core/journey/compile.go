@@ -108,7 +108,11 @@ func (c *compiler) entry() {
 		c.j.EntryWhere = c.condition(e.Where, at(e.Keys, "where", e.At), env)
 	}
 	if e.Key != "" {
-		c.j.EntryKey = c.value(e.Key, at(e.Keys, "key", e.At), env)
+		key := at(e.Keys, "key", e.At)
+		c.j.EntryKey = c.value(e.Key, key, env)
+		if k := c.j.EntryKey; k != nil && len(k.Traits())+len(k.Windows())+len(k.Collections()) > 0 {
+			c.report(key, "key may read the entry fact alone", "use its properties, for example event.cart_id")
+		}
 	}
 }
 

@@ -2,7 +2,6 @@ package advance
 
 import (
 	"context"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -11,6 +10,7 @@ import (
 	"github.com/kesher-io/kesher/shared/core/item"
 	"github.com/kesher-io/kesher/shared/core/profile"
 	"github.com/kesher-io/kesher/shared/core/release"
+	"github.com/kesher-io/kesher/shared/flow/history"
 )
 
 // Change feeds one changed item to whom it concerns. Items that are no fact are
@@ -46,7 +46,7 @@ func factOf(live *release.Release, before, after *item.Item) (*Fact, error) {
 		if err := after.Decode(&e); err != nil {
 			return nil, err
 		}
-		return &Fact{Fact: EventFact(e), Purposes: Purposes(live, e.Name)}, nil
+		return &Fact{Fact: EventFact(e), Purposes: purposes(live, e.Name)}, nil
 	case strings.HasPrefix(after.SK, item.PrefixResponse):
 		var r fact.Response
 		if err := after.Decode(&r); err != nil {
@@ -89,25 +89,14 @@ func EventFact(e fact.Event) fact.Fact {
 	return f
 }
 
-// ownFacts are written by Kesher about its own doing; every journey may see them.
-var ownFacts = []string{
-	fact.EmailDelivered, fact.EmailBounced, fact.EmailMarkedAsSpam, fact.Unsubscribed, fact.ConsentGranted,
-	fact.ConsentWithdrawn, fact.SurveyAnswered, fact.MessageSkipped, fact.MessageRequested,
-}
-
-// Purposes an event is kept for; nil when every journey may see it, empty when
+// purposes an event is kept for; nil when every journey may see it, empty when
 // none may.
-func Purposes(rel *release.Release, event string) []string {
-	if e, ok := rel.Plan.Events[event]; ok {
-		return e.Purposes
+func purposes(rel *release.Release, event string) []string {
+	list, own := history.Purposes(rel.Plan, event)
+	if list == nil && !own {
+		return []string{}
 	}
-	if slices.Contains(ownFacts, event) {
-		return nil
-	}
-	if purpose, ok := strings.CutPrefix(rel.Plan.UnknownEvents, "keep:"); ok {
-		return []string{strings.TrimSpace(purpose)}
-	}
-	return []string{}
+	return list
 }
 
 func surveyPurposes(rel *release.Release, name string) []string {

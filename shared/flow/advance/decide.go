@@ -129,7 +129,7 @@ func (s *Service) engine(ctx context.Context, c *customerState, in *engine.Input
 		}
 		for _, v := range []*engine.Version{&in.Live, &in.Walk} {
 			if v.Journey == need.Journey {
-				if err := c.fetch(ctx, v, need.Windows, in.Clock); err != nil {
+				if err := c.fetch(ctx, v, need, in.Clock); err != nil {
 					return engine.Result{}, err
 				}
 			}

@@ -3,6 +3,7 @@ package advance
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"sort"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"github.com/kesher-io/kesher/shared/core/profile"
 	"github.com/kesher-io/kesher/shared/core/release"
 	"github.com/kesher-io/kesher/shared/flow"
+	"github.com/kesher-io/kesher/shared/flow/history"
 )
 
 // customerState is what was read of one customer for the decisions about one
@@ -162,53 +164,34 @@ func (c *customerState) zone(rel *release.Release) *time.Location {
 	return zone
 }
 
-// fetch reads the stored events that conditions of v look back on.
-func (c *customerState) fetch(ctx context.Context, v *engine.Version, windows []condition.Window, now time.Time) error {
-	events, reach := map[string][]condition.Event{}, map[string]time.Duration{}
-	for name, list := range v.View.Events {
-		events[name], reach[name] = list, v.View.Reach[name]
+// fetch reads what conditions of v look back on.
+func (c *customerState) fetch(ctx context.Context, v *engine.Version, need *engine.Need, now time.Time) error {
+	view := &v.View
+	view.Events, view.Reach, view.Collections = maps.Clone(view.Events), maps.Clone(view.Reach), maps.Clone(view.Collections)
+	if view.Events == nil {
+		view.Events, view.Reach = map[string][]condition.Event{}, map[string]time.Duration{}
 	}
-	for _, w := range windows {
-		events[w.Event], reach[w.Event] = nil, w.Within
-		if !c.visible(v.Journey, v.Release, now, Purposes(v.Release, w.Event)) {
-			continue
-		}
-		err := c.events(ctx, w.Event, now.Add(-w.Within), now, func(e fact.Event) {
-			if e.In.Milli() <= now.UnixMilli() {
-				events[w.Event] = append(events[w.Event], condition.Event{At: time.UnixMilli(e.At).UTC(), Props: e.Props})
-			}
-		})
+	lens := history.Lens{Plan: v.Release.Plan, Gate: &c.gate, Allowed: v.Journey.Allowed(), Now: now}
+	for _, w := range need.Windows {
+		events, err := c.reader().Window(ctx, lens, w)
 		if err != nil {
 			return err
 		}
-		sort.SliceStable(events[w.Event], func(a, b int) bool { return events[w.Event][a].At.After(events[w.Event][b].At) })
+		view.Events[w.Event], view.Reach[w.Event] = events, w.Within
 	}
-	v.View.Events, v.View.Reach = events, reach
-	return nil
+	if len(need.Collections) == 0 {
+		return nil
+	}
+	folded, err := c.reader().Collections(ctx, lens, need.Collections)
+	if view.Collections == nil {
+		view.Collections = map[string]any{}
+	}
+	maps.Copy(view.Collections, folded)
+	return err
 }
 
-// skew is how far a key's time may lie from the corrected one (ARCHITECTURE
-// section 3: reads take keys 24 h wider on both sides, then filter).
-const skew = 24 * time.Hour
-
-func (c *customerState) events(ctx context.Context, name string, from, to time.Time, each func(fact.Event)) error {
-	prefix := item.EventPrefix(name)
-	q := flow.Query{
-		Table: item.Customers, PK: item.CustomerPK(c.customer), Prefix: prefix,
-		From: prefix + item.Time(from.Add(-skew)), To: prefix + item.Time(to.Add(skew)) + "~",
-		Consistency: flow.Strong,
-	}
-	return flow.Each(ctx, c.store, q, func(it item.Item) error {
-		var e fact.Event
-		if it.E < c.epoch {
-			return nil
-		}
-		if err := it.Decode(&e); err != nil {
-			return err
-		}
-		each(e)
-		return nil
-	})
+func (c *customerState) reader() history.Reader {
+	return history.Reader{Store: c.store, Customer: c.customer, Epoch: c.epoch}
 }
 
 // before are the stored exit and awaited events that arrived by the run's due
@@ -225,15 +208,20 @@ func (c *customerState) before(ctx context.Context, in engine.Input) ([]Fact, er
 	slices.Sort(names)
 	var facts []Fact
 	for _, name := range slices.Compact(names) {
-		err := c.events(ctx, name, r.Began.Time(), time.UnixMilli(r.Due), func(e fact.Event) {
-			if e.In.Milli() <= r.Due {
-				facts = append(facts, Fact{Fact: EventFact(e), Purposes: Purposes(in.Walk.Release, name)})
-			}
-		})
+		events, err := c.reader().Events(ctx, name, r.Began.Time().Add(-maxSkew))
 		if err != nil {
 			return nil, err
+		}
+		for _, e := range events {
+			if e.In.Milli() <= r.Due {
+				facts = append(facts, Fact{Fact: EventFact(e), Purposes: purposes(in.Walk.Release, name)})
+			}
 		}
 	}
 	sort.Slice(facts, func(a, b int) bool { return facts[a].In < facts[b].In })
 	return facts, nil
 }
+
+// maxSkew is how far an event's own time may lie before its arrival to count
+// for the step under way (ARCHITECTURE section 3).
+const maxSkew = 24 * time.Hour

@@ -104,7 +104,7 @@ func Purposes(p *plan.Plan, event string) (purposes []string, own bool) {
 func (r Reader) Fill(ctx context.Context, l Lens, c *condition.Condition, in *condition.Input) (err error) {
 	events := map[string][]condition.Event{}
 	for _, w := range c.Windows() {
-		if events[w.Event], err = r.window(ctx, l, w); err != nil {
+		if events[w.Event], err = r.Window(ctx, l, w); err != nil {
 			return err
 		}
 	}
@@ -113,8 +113,8 @@ func (r Reader) Fill(ctx context.Context, l Lens, c *condition.Condition, in *co
 	return err
 }
 
-// window is one look back, newest first, of what has arrived by now.
-func (r Reader) window(ctx context.Context, l Lens, w condition.Window) ([]condition.Event, error) {
+// Window is one look back, newest first, of what has arrived by now.
+func (r Reader) Window(ctx context.Context, l Lens, w condition.Window) ([]condition.Event, error) {
 	if !l.Sees(w.Event) {
 		return nil, nil
 	}

@@ -1,0 +1,446 @@
+package advance_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/kesher-io/kesher/shared/core/consent"
+	"github.com/kesher-io/kesher/shared/core/engine"
+	"github.com/kesher-io/kesher/shared/core/fact"
+	"github.com/kesher-io/kesher/shared/core/ident"
+	"github.com/kesher-io/kesher/shared/core/item"
+	"github.com/kesher-io/kesher/shared/core/journey"
+	"github.com/kesher-io/kesher/shared/core/message"
+	"github.com/kesher-io/kesher/shared/core/plan"
+	"github.com/kesher-io/kesher/shared/core/profile"
+	"github.com/kesher-io/kesher/shared/core/release"
+	"github.com/kesher-io/kesher/shared/flow"
+	"github.com/kesher-io/kesher/shared/flow/advance"
+	"github.com/kesher-io/kesher/shared/testkit/fake"
+	"github.com/kesher-io/kesher/shared/testkit/memstore"
+)
+
+const customer = "c0ffee"
+
+var t0 = time.Date(2026, 11, 1, 9, 0, 0, 0, time.UTC)
+
+var testPlan = &plan.Plan{
+	Purposes: map[string]plan.Purpose{
+		"marketing":       {Contact: []string{"email"}, Basis: plan.BasisConsent},
+		"personalization": {Basis: plan.BasisConsent},
+	},
+	Traits: map[string]plan.Trait{"vip": {Type: "boolean", Purposes: []string{"marketing"}, Origin: plan.OriginDerived}},
+	Events: map[string]plan.Event{
+		"Product Added":   {Purposes: []string{"personalization"}, Keep: plan.Duration(400 * 24 * time.Hour), Properties: map[string]plan.Type{"price": "number", "product_id": "string"}},
+		"Product Viewed":  {Purposes: []string{"personalization"}},
+		"Order Completed": {Purposes: []string{"marketing"}},
+	},
+	Collections: map[string]plan.Collection{"cart": {Key: "product_id", Add: []string{"Product Added"}, Clear: []string{"Order Completed"}, Keep: plan.Duration(720 * time.Hour)}},
+}
+
+func compile(t testing.TB, def journey.Definition) *journey.Journey {
+	t.Helper()
+	def.Purpose, def.Uses = "marketing", []string{"personalization"}
+	j, problems := journey.Compile(def, journey.Names{Plan: testPlan})
+	if problems != nil {
+		t.Fatal(problems)
+	}
+	return j
+}
+
+func newRelease(id string, journeys ...*journey.Journey) *release.Release {
+	r := &release.Release{ID: id, Plan: testPlan, Settings: &plan.Settings{Brand: plan.Brand{Zone: "UTC"}}, Journeys: map[string]*journey.Journey{}}
+	for _, j := range journeys {
+		r.Journeys[j.Name] = j
+	}
+	return r
+}
+
+// releases is a flow.Releases: the last one is live.
+type releases []*release.Release
+
+func (r *releases) Live(context.Context) (*release.Release, error) { return (*r)[len(*r)-1], nil }
+func (r *releases) Get(_ context.Context, id string) (*release.Release, error) {
+	for _, rel := range *r {
+		if rel.ID == id {
+			return rel, nil
+		}
+	}
+	return nil, flow.ErrNoRelease
+}
+
+type noMetrics struct{}
+
+func (noMetrics) Count(string, int64, ...flow.Dim)           {}
+func (noMetrics) Observe(string, time.Duration, ...flow.Dim) {}
+
+// bench is one customer, who permits everything, and the use case under test.
+type bench struct {
+	testing.TB
+	*advance.Service
+	store  *memstore.Store
+	clock  *fake.Clock
+	tokens *fake.Tokens
+	rels   *releases
+	n      int
+}
+
+func newBench(t testing.TB, defs ...journey.Definition) *bench {
+	t.Helper()
+	clock, tokens := fake.NewClock(t0), fake.NewTokens(1)
+	store := memstore.New(clock.NowOf)
+	rels := &releases{}
+	var compiled []*journey.Journey
+	for _, d := range defs {
+		compiled = append(compiled, compile(t, d))
+	}
+	*rels = append(*rels, newRelease("r1", compiled...))
+	b := &bench{TB: t, store: store, clock: clock, tokens: tokens, rels: rels, Service: &advance.Service{
+		Store: store, Clock: clock, Tokens: tokens, Releases: rels, Metrics: noMetrics{}, Log: slog.New(slog.DiscardHandler),
+	}}
+	b.gate(consent.Gate{States: map[string]consent.Permission{
+		"marketing/email": {State: consent.Granted, At: 1}, "personalization": {State: consent.Granted, At: 1},
+	}}, 0)
+	return b
+}
+
+func (b *bench) must(err error) {
+	b.Helper()
+	if err != nil {
+		b.Fatal(err)
+	}
+}
+
+func (b *bench) gate(g consent.Gate, epoch int64) {
+	b.Helper()
+	it := (*item.Item)(nil).Next(item.C(customer, item.SKGate), b.tokens.Token(), epoch)
+	b.must(it.Encode(g))
+	b.must(b.store.Write(context.Background(), flow.Put(it, flow.Any)))
+}
+
+// event stores an event that happens now, without telling journey.
+func (b *bench) event(name string, props map[string]any) item.Item {
+	b.Helper()
+	b.n++
+	now := b.clock.Now(customer)
+	e := fact.Event{ID: fmt.Sprint("m", b.n), Name: name, At: now.UnixMilli(), In: ident.NewStamp(now, b.tokens.Seq()), Props: props}
+	it := (*item.Item)(nil).Next(item.C(customer, item.EventSK(name, now, e.ID)), b.tokens.Token(), 0)
+	b.must(it.Encode(e))
+	b.must(b.store.Write(context.Background(), flow.Put(it, flow.Absent)))
+	return it
+}
+
+func (b *bench) happens(name string, props map[string]any) item.Item {
+	b.Helper()
+	it := b.event(name, props)
+	b.must(b.Change(context.Background(), nil, &it))
+	return it
+}
+
+func (b *bench) run(name string) (engine.Run, *item.Item) {
+	b.Helper()
+	items, err := b.store.Get(context.Background(), flow.Strong, item.C(customer, item.RunSK(name, "")))
+	b.must(err)
+	var run engine.Run
+	if items[0] != nil {
+		b.must(items[0].Decode(&run))
+	}
+	return run, items[0]
+}
+
+func (b *bench) due(name string) {
+	b.Helper()
+	b.must(b.Due(context.Background(), customer, item.RunSK(name, "")))
+}
+
+func hours(n int) plan.Duration { return plan.Duration(time.Duration(n) * time.Hour) }
+
+func cart() journey.Definition {
+	return journey.Definition{
+		Name: "cart", Entry: journey.Entry{Event: "Product Added", Where: "event.price >= 20"},
+		Exit: []journey.Exit{{Event: "Order Completed"}},
+		Steps: []journey.Step{
+			{Wait: &journey.Wait{For: hours(1)}},
+			{Send: &journey.Send{Template: "reminder"}},
+			{WaitFor: &journey.WaitFor{Event: "Product Viewed", UpTo: hours(24)}},
+		},
+	}
+}
+
+var dear = map[string]any{"price": 30.0, "product_id": "p1"}
+
+func TestFactStartsARunThatTheIndexListsUntilItsTimeComes(t *testing.T) {
+	b := newBench(t, cart())
+	b.happens("Product Added", dear)
+	run, it := b.run("cart")
+	if run.State != engine.Waiting || it.IK != "due#c" || it.IS != "2026-11-01T10:00:00.000Z" {
+		t.Fatalf("run %+v in %s %s", run, it.IK, it.IS)
+	}
+	b.clock.Advance(time.Hour - time.Millisecond)
+	b.due("cart")
+	if run, _ := b.run("cart"); run.State != engine.Waiting {
+		t.Fatal("fired before its time")
+	}
+	b.clock.Advance(time.Millisecond)
+	b.due("cart")
+	run, it = b.run("cart")
+	if run.State != engine.Sending || it.IK != "look#c" || it.IS != "2026-11-01T10:15:00.000Z" || it.Due != run.Out.Send.Message {
+		t.Fatalf("run %+v in %s %s due %s", run, it.IK, it.IS, it.Due)
+	}
+}
+
+func TestAPurchaseThatTheStreamHasNotBroughtYetGoesBeforeTheTimer(t *testing.T) {
+	b := newBench(t, cart())
+	b.happens("Product Added", dear)
+	b.clock.Advance(30 * time.Minute)
+	b.event("Order Completed", nil)
+	b.clock.Advance(30 * time.Minute)
+	b.due("cart")
+	if run, it := b.run("cart"); run.State != engine.Exited || it.IK != "" || it.TTL == 0 {
+		t.Fatalf("run %+v in %q", run, it.IK)
+	}
+}
+
+func TestAnOverdueTimerGoesBeforeALaterFact(t *testing.T) {
+	b := newBench(t, cart())
+	b.happens("Product Added", dear)
+	b.clock.Advance(2 * time.Hour) // the clock has not come by
+	b.happens("Order Completed", nil)
+	run, _ := b.run("cart")
+	if run.State != engine.Sending || run.Exiting != "Order Completed" || run.Due != t0.Add(time.Hour).UnixMilli() {
+		t.Fatalf("run %+v", run)
+	}
+}
+
+func TestJ03SimultaneousFactsMakeOneRun(t *testing.T) {
+	b := newBench(t, cart())
+	facts := make([]item.Item, 8)
+	for i := range facts {
+		facts[i] = b.event("Product Added", dear)
+	}
+	var workers sync.WaitGroup
+	errs := make([]error, 32)
+	for i := range errs {
+		workers.Go(func() { errs[i] = b.Change(context.Background(), nil, &facts[i%len(facts)]) })
+	}
+	workers.Wait()
+	for _, err := range errs {
+		b.must(err)
+	}
+	if run, it := b.run("cart"); run.Tally.Started != 1 || it.V != 1 {
+		t.Fatalf("started %d, written %d times", run.Tally.Started, it.V)
+	}
+}
+
+func TestOutcomeMovesTheRunOnAndASecondTellingDoesNot(t *testing.T) {
+	b := newBench(t, cart())
+	b.happens("Product Added", dear)
+	b.clock.Advance(time.Hour)
+	b.due("cart")
+	run, _ := b.run("cart")
+	msg := (*item.Item)(nil).Next(item.C(customer, item.MsgSK(run.Out.Send.Message)), b.tokens.Token(), 0)
+	b.must(msg.Encode(message.Msg{
+		ID: run.Out.Send.Message, State: message.Sent, Journey: "cart", Run: run.ID, RunKey: item.RunSK("cart", ""),
+		Step: run.Step, In: ident.NewStamp(b.clock.Now(customer), b.tokens.Seq()),
+	}))
+	b.must(b.store.Write(context.Background(), flow.Put(msg, flow.Absent)))
+	for range 2 {
+		b.must(b.Change(context.Background(), nil, &msg))
+	}
+	after, it := b.run("cart")
+	if after.State != engine.Waiting || after.Step != "wait-for-product-viewed" || it.V != 3 {
+		t.Fatalf("run %+v, written %d times", after, it.V)
+	}
+}
+
+func TestALookFindsAnOutcomeThatWasLostOnTheWay(t *testing.T) {
+	b := newBench(t, cart())
+	b.happens("Product Added", dear)
+	b.clock.Advance(time.Hour)
+	b.due("cart")
+	sk := item.RunSK("cart", "")
+	b.clock.Advance(15 * time.Minute)
+	b.must(b.Look(context.Background(), customer, sk))
+	run, it := b.run("cart")
+	if run.Try != 1 || it.IS != "2026-11-01T10:45:00.000Z" || it.Due == "" {
+		t.Fatalf("try %d, next look %s", run.Try, it.IS)
+	}
+	msg := (*item.Item)(nil).Next(item.C(customer, item.MsgSK(run.Out.Send.Message)), b.tokens.Token(), 0)
+	b.must(msg.Encode(message.Msg{ID: run.Out.Send.Message, State: message.Sent, Run: run.ID, RunKey: sk, In: ident.NewStamp(b.clock.Now(customer), 1)}))
+	b.must(b.store.Write(context.Background(), flow.Put(msg, flow.Absent)))
+	b.must(b.Look(context.Background(), customer, sk))
+	if run, _ = b.run("cart"); run.State != engine.Waiting {
+		t.Fatalf("run %+v", run)
+	}
+}
+
+func TestASetIsWrittenAndEntersOthersButNotItsOwn(t *testing.T) {
+	set := journey.Definition{Name: "mark", Entry: journey.Entry{Event: "Product Added"}, Steps: []journey.Step{
+		{Set: map[string]journey.Set{"vip": {Value: true}}}, {Wait: &journey.Wait{For: hours(1)}}}}
+	follow := journey.Definition{Name: "follow", Entry: journey.Entry{Profile: "profile.vip"}, Steps: set.Steps[1:]}
+	b := newBench(t, set, follow)
+	b.happens("Product Added", dear)
+	if run, _ := b.run("mark"); run.State != engine.Waiting || run.Out != nil {
+		t.Fatalf("run %+v", run)
+	}
+	items, err := b.store.Get(context.Background(), flow.Strong, item.C(customer, item.SKProfile))
+	b.must(err)
+	var p profile.Profile
+	b.must(items[0].Decode(&p))
+	if p.Traits["vip"].Value != true || p.By != "mark" || p.Hops != 1 || items[0].IK != "all#c" {
+		t.Fatalf("profile %+v %v by %s hops %d", p.Traits["vip"], items[0].IK, p.By, p.Hops)
+	}
+	b.must(b.Change(context.Background(), nil, items[0]))
+	if run, _ := b.run("follow"); run.State != engine.Waiting || run.Hops != 1 {
+		t.Fatalf("follow %+v", run)
+	}
+}
+
+func TestConditionsReadStoredEventsAndTheCart(t *testing.T) {
+	def := cart()
+	def.Entry.Where = `count("Product Added", "30d") >= 2 and len(cart.items) == 1`
+	b := newBench(t, def)
+	b.happens("Product Added", dear)
+	if _, it := b.run("cart"); it != nil {
+		t.Fatal("entered with the first product")
+	}
+	b.clock.Advance(time.Minute)
+	b.happens("Product Added", dear)
+	if run, _ := b.run("cart"); run.State != engine.Waiting {
+		t.Fatalf("run %+v", run)
+	}
+}
+
+func TestWithdrawnDataStartsNothingAndIsNotSeen(t *testing.T) {
+	b := newBench(t, cart())
+	b.gate(consent.Gate{States: map[string]consent.Permission{"marketing/email": {State: consent.Granted, At: 1}}}, 0)
+	b.happens("Product Added", dear)
+	if _, it := b.run("cart"); it != nil {
+		t.Fatal("a fact whose purpose is not permitted started a run")
+	}
+}
+
+func TestA36NothingOfAnErasedCustomerMovesOn(t *testing.T) {
+	b := newBench(t, cart())
+	entry := b.happens("Product Added", dear)
+	b.gate(consent.Gate{Erased: 5}, 1)
+	before := len(b.store.Changes())
+	b.clock.Advance(2 * time.Hour)
+	b.due("cart")
+	b.must(b.Change(context.Background(), nil, &entry))
+	if after := len(b.store.Changes()); after != before {
+		t.Fatalf("%d writes for an erased customer", after-before)
+	}
+}
+
+func TestRunsFinishOnTheVersionTheyStarted(t *testing.T) {
+	b := newBench(t, cart())
+	b.happens("Product Added", dear)
+	next := cart()
+	next.Steps = []journey.Step{{Wait: &journey.Wait{For: hours(5)}}}
+	*b.rels = append(*b.rels, newRelease("r2", compile(t, next)))
+	b.clock.Advance(time.Hour)
+	b.due("cart")
+	if run, _ := b.run("cart"); run.State != engine.Sending || run.Release != "r1" {
+		t.Fatalf("run %+v", run)
+	}
+}
+
+func TestALostReplyOnTheCommitIsDecidedAnew(t *testing.T) {
+	b := newBench(t, cart())
+	b.Store = &loseReplies{Store: b.store}
+	it := b.event("Product Added", dear)
+	if err := b.Change(context.Background(), nil, &it); err == nil {
+		t.Fatal("an unknown outcome was taken for success")
+	}
+	b.Store = b.store
+	b.must(b.Change(context.Background(), nil, &it))
+	if run, _ := b.run("cart"); run.Tally.Started != 1 {
+		t.Fatalf("started %d", run.Tally.Started)
+	}
+}
+
+type loseReplies struct{ flow.Store }
+
+func (s *loseReplies) Write(ctx context.Context, ops ...flow.Op) error {
+	if err := s.Store.Write(ctx, ops...); err != nil {
+		return err
+	}
+	return flow.ErrUnknown
+}
+
+// J12: what a decision took, written down and read again, gives the same bytes.
+func TestJ12DecidingFromTheRecordGivesTheSameBytes(t *testing.T) {
+	b := newBench(t, cart(), journey.Definition{Name: "mark", Entry: journey.Entry{Event: "Product Viewed"}, Steps: []journey.Step{
+		{Choose: []journey.Branch{{When: `count("Product Added", "7d") > 0`, Do: []journey.Step{{Set: map[string]journey.Set{"vip": {Value: true}}}}}}}}})
+	type record struct{ In, Out []byte }
+	var records []record
+	b.Record = func(in engine.Input, res engine.Result) {
+		input, err := json.Marshal(in.Write())
+		b.must(err)
+		out, err := json.Marshal(res)
+		b.must(err)
+		records = append(records, record{input, out})
+	}
+	b.happens("Product Added", dear)
+	b.clock.Advance(time.Hour)
+	b.due("cart")
+	b.happens("Product Viewed", nil)
+	b.happens("Order Completed", nil)
+	if len(records) < 6 {
+		t.Fatalf("%d decisions", len(records))
+	}
+	for _, r := range records {
+		var rec engine.Record
+		b.must(json.Unmarshal(r.In, &rec))
+		in, err := rec.Read(func(id string) *release.Release {
+			rel, _ := b.rels.Get(context.Background(), id)
+			return rel
+		})
+		b.must(err)
+		res, err := engine.Decide(in)
+		b.must(err)
+		if out, _ := json.Marshal(res); !bytes.Equal(out, r.Out) {
+			t.Errorf("record %s\ngave %s\nnow  %s", r.In, r.Out, out)
+		}
+	}
+}
+
+// J02: every record of a finished history comes again two weeks later.
+func TestJ02RecordsThatComeAgainAfterTwoWeeksChangeNothing(t *testing.T) {
+	b := newBench(t, cart())
+	var told []item.Item
+	for range 3 {
+		told = append(told, b.happens("Product Added", dear))
+		b.clock.Advance(10 * time.Minute)
+		told = append(told, b.happens("Product Viewed", nil))
+		told = append(told, b.happens("Order Completed", nil))
+		b.clock.Advance(time.Hour)
+	}
+	if run, _ := b.run("cart"); run.Tally != (engine.Tally{Started: 3, Exited: 3}) {
+		t.Fatalf("tally %+v", run.Tally)
+	}
+	before := len(b.store.Changes())
+	b.clock.Advance(14 * 24 * time.Hour)
+	for _, order := range [][]item.Item{told, reversed(told)} {
+		for i := range order {
+			b.must(b.Change(context.Background(), nil, &order[i]))
+		}
+	}
+	if after := len(b.store.Changes()); after != before {
+		t.Fatalf("%d writes", after-before)
+	}
+}
+
+func reversed(list []item.Item) []item.Item {
+	list = slices.Clone(list)
+	slices.Reverse(list)
+	return list
+}
