@@ -3,7 +3,6 @@ package dynamo
 import (
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"strings"
 	"time"
 
@@ -13,28 +12,17 @@ import (
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
+	"github.com/kesher-io/kesher/shared/aws/backoff"
 	"github.com/kesher-io/kesher/shared/flow"
 )
-
-const (
-	maxAttempts = 5
-	firstDelay  = 25 * time.Millisecond // doubles; AWS's SDKs begin so for DynamoDB
-	maxDelay    = time.Second
-)
-
-// jitter waits a random part of a delay that doubles from attempt to attempt
-// (AWS Architecture Blog, "Exponential Backoff And Jitter": full jitter).
-func jitter(attempt int, _ error) (time.Duration, error) {
-	return rand.N(min(maxDelay, firstDelay<<min(attempt, 10))), nil
-}
 
 // unwrittenRetryer lets the SDK repeat a write only when DynamoDB said that it
 // wrote nothing; the SDK's own list also repeats on timeouts, resets and 5xx,
 // after which a failed condition no longer tells whose write made it fail.
-func unwrittenRetryer(delay retry.BackoffDelayer) aws.Retryer {
+func unwrittenRetryer(delay backoff.Delay) aws.Retryer {
 	return retry.NewStandard(func(o *retry.StandardOptions) {
-		o.MaxAttempts = maxAttempts
-		o.Backoff = delay
+		o.MaxAttempts = backoff.Attempts
+		o.Backoff = retry.BackoffDelayerFunc(func(attempt int, _ error) (time.Duration, error) { return delay(attempt), nil })
 		o.Retryables = []retry.IsErrorRetryable{retry.IsErrorRetryableFunc(func(err error) aws.Ternary {
 			return aws.BoolTernary(throttled(err))
 		})}

@@ -7,10 +7,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
-
+	"github.com/kesher-io/kesher/shared/aws/backoff"
 	"github.com/kesher-io/kesher/shared/core/item"
 	"github.com/kesher-io/kesher/shared/flow"
 )
@@ -21,7 +19,7 @@ var tableNames = map[item.Table]string{item.Customers: "customers-1", item.Insig
 func scriptedStore(answers ...answer) (*Store, *scripted) {
 	script := &scripted{answers: answers}
 	store := New(config("http://127.0.0.1:1", script), tableNames, nil)
-	store.waitBy(retry.BackoffDelayerFunc(func(int, error) (time.Duration, error) { return 0, nil }))
+	store.waitBy(backoff.None)
 	return store, script
 }
 
@@ -63,12 +61,12 @@ func TestWriteTellsWhatBecameOfIt(t *testing.T) {
 	}{
 		{"accepted", single, []answer{nothing}, nil, 1},
 		{"throttled, then accepted", single, []answer{throttled, throttled, nothing}, nil, 3},
-		{"throttled for good", single, []answer{throttled}, flow.ErrThrottled, maxAttempts},
-		{"capacity exceeded", single, []answer{failure("ProvisionedThroughputExceededException", "")}, flow.ErrThrottled, maxAttempts},
-		{"account limit", counted, []answer{failure("RequestLimitExceeded", "")}, flow.ErrThrottled, maxAttempts},
+		{"throttled for good", single, []answer{throttled}, flow.ErrThrottled, backoff.Attempts},
+		{"capacity exceeded", single, []answer{failure("ProvisionedThroughputExceededException", "")}, flow.ErrThrottled, backoff.Attempts},
+		{"account limit", counted, []answer{failure("RequestLimitExceeded", "")}, flow.ErrThrottled, backoff.Attempts},
 		{"met by a transaction", single, []answer{failure("TransactionConflictException", ""), nothing}, nil, 2},
 		{"transactions met, then accepted", double, []answer{cancellation(none, conflict), nothing}, nil, 2},
-		{"transaction throttled for good", double, []answer{cancellation(`{"Code":"ThrottlingError"}`, none)}, flow.ErrThrottled, maxAttempts},
+		{"transaction throttled for good", double, []answer{cancellation(`{"Code":"ThrottlingError"}`, none)}, flow.ErrThrottled, backoff.Attempts},
 		{"condition failed beside a throttle", double, []answer{cancellation(conflict, `{"Code":"ConditionalCheckFailed","Item":`+other+`}`)}, errConflict, 1},
 		{"too large", single, []answer{failure("ValidationException", "Item size has exceeded the maximum allowed size")}, flow.ErrTooLarge, 1},
 		{"too large in a transaction", double, []answer{cancellation(none, `{"Code":"ValidationError","Message":"Item size has exceeded the maximum allowed size"}`)}, flow.ErrTooLarge, 1},
@@ -172,7 +170,7 @@ func TestGetGivesUpOnWhatStaysUnprocessed(t *testing.T) {
 	left := `{"UnprocessedKeys":{"customers-1":{"Keys":[{"pk":{"S":"C#a"},"sk":{"S":"PROFILE"}}]}}}`
 	store, script := scriptedStore(answer{200, left})
 	_, err := store.Get(t.Context(), flow.Eventual, gate.Key, profile.Key)
-	if !errors.Is(err, flow.ErrThrottled) || len(script.requests) != maxAttempts {
+	if !errors.Is(err, flow.ErrThrottled) || len(script.requests) != backoff.Attempts {
 		t.Fatalf("got %v after %d requests", err, len(script.requests))
 	}
 }

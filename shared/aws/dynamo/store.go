@@ -10,10 +10,10 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"github.com/kesher-io/kesher/shared/aws/backoff"
 	"github.com/kesher-io/kesher/shared/core/item"
 	"github.com/kesher-io/kesher/shared/flow"
 )
@@ -25,8 +25,8 @@ type Store struct {
 	client *dynamodb.Client
 	tables map[item.Table]string
 	now    func(pk string) time.Time
-	delay  retry.BackoffDelayer // between attempts
-	repeat aws.Retryer          // of writes
+	delay  backoff.Delay // between attempts
+	repeat aws.Retryer   // of writes
 }
 
 // New returns a store over the tables of these physical names. Expiry is judged
@@ -36,12 +36,12 @@ func New(cfg aws.Config, tables map[item.Table]string, now func(pk string) time.
 		now = func(string) time.Time { return time.Now() }
 	}
 	s := &Store{client: dynamodb.NewFromConfig(cfg), tables: tables, now: now}
-	s.waitBy(retry.BackoffDelayerFunc(jitter))
+	s.waitBy(backoff.Jitter)
 	return s
 }
 
 // waitBy sets the delays between attempts.
-func (s *Store) waitBy(delay retry.BackoffDelayer) {
+func (s *Store) waitBy(delay backoff.Delay) {
 	s.delay, s.repeat = delay, unwrittenRetryer(delay)
 }
 
@@ -101,7 +101,7 @@ func (s *Store) getBatch(ctx context.Context, consistency flow.Consistency, keys
 	if err != nil {
 		return err
 	}
-	for attempt := range maxAttempts {
+	for attempt := range backoff.Attempts {
 		out, err := s.client.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{RequestItems: request})
 		if err != nil {
 			return readError("batch get", err)
@@ -121,7 +121,7 @@ func (s *Store) getBatch(ctx context.Context, consistency flow.Consistency, keys
 			return nil
 		}
 		request = out.UnprocessedKeys
-		if err := s.pause(ctx, attempt); err != nil {
+		if err := s.delay.Wait(ctx, attempt); err != nil {
 			return err
 		}
 	}
@@ -150,21 +150,6 @@ func (s *Store) batchRequest(consistency flow.Consistency, keys []item.Key) (map
 		request[table] = asked
 	}
 	return request, logical, nil
-}
-
-func (s *Store) pause(ctx context.Context, attempt int) error {
-	delay, err := s.delay.BackoffDelay(attempt, nil)
-	if err != nil {
-		return err
-	}
-	timer := time.NewTimer(delay)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // table is the physical name of a table.
