@@ -1,0 +1,60 @@
+// Package insights counts what was decided, per journey, version, step and day.
+// Counts are collected in memory during an invocation and added at its end, after
+// the commits, once and without retry: after a crash they may be too low, never
+// too high. What must be exact is recounted from the items (flow/report).
+package insights
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/kesher-io/kesher/shared/core/item"
+	"github.com/kesher-io/kesher/shared/flow"
+)
+
+// Counter collects counts and adds them to table insights. It is safe for
+// concurrent use.
+type Counter struct {
+	Store flow.Store
+
+	mu     sync.Mutex
+	deltas map[item.Key]map[string]int64
+}
+
+// Key is where the counts of one step of one day stand.
+func Key(journey, version, step string, day time.Time) item.Key {
+	return item.Key{
+		Table: item.Insights,
+		PK:    "J#" + item.Part(journey) + "#" + item.Part(version),
+		SK:    day.UTC().Format(time.DateOnly) + "#" + item.Part(step),
+	}
+}
+
+// Count adds one to what happened at a step.
+func (c *Counter) Count(journey, version, step, what string, at time.Time) {
+	key := Key(journey, version, step, at)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.deltas == nil {
+		c.deltas = map[item.Key]map[string]int64{}
+	}
+	if c.deltas[key] == nil {
+		c.deltas[key] = map[string]int64{}
+	}
+	c.deltas[key][what]++
+}
+
+// Flush adds what was collected. What fails is dropped.
+func (c *Counter) Flush(ctx context.Context) error {
+	c.mu.Lock()
+	deltas := c.deltas
+	c.deltas = nil
+	c.mu.Unlock()
+	var errs []error
+	for key, d := range deltas {
+		errs = append(errs, c.Store.Write(ctx, flow.Add(key, d)))
+	}
+	return errors.Join(errs...)
+}

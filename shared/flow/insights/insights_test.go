@@ -1,0 +1,37 @@
+package insights_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/kesher-io/kesher/shared/core/item"
+	"github.com/kesher-io/kesher/shared/flow"
+	"github.com/kesher-io/kesher/shared/flow/insights"
+	"github.com/kesher-io/kesher/shared/testkit/memstore"
+)
+
+func TestCountsAreAddedOncePerFlush(t *testing.T) {
+	store := memstore.New(func(string) time.Time { return time.Now() })
+	c := &insights.Counter{Store: store}
+	day := time.Date(2026, 11, 1, 23, 0, 0, 0, time.UTC)
+	for range 3 {
+		c.Count("cart", "v1", "send", "sent", day)
+	}
+	c.Count("cart", "v1", "send", "skipped: cap", day)
+	for range 2 {
+		if err := c.Flush(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	items, err := store.Get(context.Background(), flow.Strong, insights.Key("cart", "v1", "send", day))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := items[0].Counters; got["sent"] != 3 || got["skipped: cap"] != 1 {
+		t.Fatalf("counters %v", got)
+	}
+	if items[0].Table != item.Insights || items[0].SK != "2026-11-01#send" {
+		t.Fatalf("key %s", items[0].Key)
+	}
+}
