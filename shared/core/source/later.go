@@ -108,20 +108,13 @@ func audienceShape() shape[Audience] {
 }
 
 var broadcastTime = word(schema{"type": "string"}, func(s string) (string, error) {
-	at, whose, ok := cutLast(s, " ")
-	if _, err := time.Parse("2006-01-02 15:04", at); err != nil || !ok || whose != "customer" && whose != "brand" {
+	i := strings.LastIndex(s, " ")
+	at, whose := s[:max(i, 0)], s[i+1:]
+	if _, err := time.Parse("2006-01-02 15:04", at); err != nil || whose != "customer" && whose != "brand" {
 		return "", fmt.Errorf("%q is no time for a broadcast: write it like 2027-03-01 09:00 customer (or brand)", s)
 	}
 	return s, nil
 })
-
-func cutLast(s, sep string) (before, after string, ok bool) {
-	i := strings.LastIndex(s, sep)
-	if i < 0 {
-		return s, "", false
-	}
-	return s[:i], s[i+len(sep):], true
-}
 
 var expires = word(schema{"type": "string"}, func(s string) (plan.Duration, error) {
 	return plan.ParseDuration(strings.TrimPrefix(s, "after "))
@@ -158,10 +151,10 @@ type Expect struct {
 }
 
 var testsShape = record(
-	must("tests", "scenarios", list(testShapeOne), func(t *Tests) *[]Test { return &t.Tests }),
+	must("tests", "scenarios", list(scenarioShape), func(t *Tests) *[]Test { return &t.Tests }),
 )
 
-var testShapeOne = record(
+var scenarioShape = record(
 	must("name", "what it shows", text, func(t *Test) *string { return &t.Name }),
 	must("given", "what happens", list(givenShape), func(t *Test) *[]Given { return &t.Given }),
 	must("expect", "what must come of it", list(expectShape), func(t *Test) *[]Expect { return &t.Expect }),

@@ -9,11 +9,12 @@ import (
 // Problem is something wrong with a catalog: where it stands, what is wrong,
 // what to do about it.
 type Problem struct {
-	File      string   `json:"file"`
-	Line, Col int      `json:"-"`
-	What      string   `json:"what"`
-	Do        string   `json:"do,omitempty"`
-	Severity  Severity `json:"severity"`
+	File     string   `json:"file"`
+	Line     int      `json:"line"`
+	Col      int      `json:"col"`
+	What     string   `json:"what"`
+	Do       string   `json:"do,omitempty"`
+	Severity Severity `json:"severity"`
 }
 
 // Severity of a problem.

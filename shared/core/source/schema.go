@@ -28,21 +28,21 @@ func recordSchema[T any](defs schemas, fields []field[T]) schema {
 // the very shapes that read the files.
 func Schemas() map[string][]byte {
 	return map[string][]byte{
-		"plan.schema.json":      document7("Tracking plan", planShape),
-		"settings.schema.json":  document7("Settings", settingsShape),
-		"journey.schema.json":   document7("Journey", journeyShape),
-		"template.schema.json":  document7("Template", metaShape),
-		"survey.schema.json":    document7("Survey", surveyShape),
-		"notice.schema.json":    document7("Notice", noticeShape),
-		"offers.schema.json":    document7("Offers", offersShape),
-		"segment.schema.json":   document7("Segment", segmentShape),
-		"persona.schema.json":   document7("Persona", personaShape),
-		"broadcast.schema.json": document7("Broadcast", broadcastShape),
-		"test.schema.json":      document7("Journey tests", testsShape),
+		"plan.schema.json":      draft7("Tracking plan", planShape),
+		"settings.schema.json":  draft7("Settings", settingsShape),
+		"journey.schema.json":   draft7("Journey", journeyShape),
+		"template.schema.json":  draft7("Template", metaShape),
+		"survey.schema.json":    draft7("Survey", surveyShape),
+		"notice.schema.json":    draft7("Notice", noticeShape),
+		"offers.schema.json":    draft7("Offers", offersShape),
+		"segment.schema.json":   draft7("Segment", segmentShape),
+		"persona.schema.json":   draft7("Persona", personaShape),
+		"broadcast.schema.json": draft7("Broadcast", broadcastShape),
+		"test.schema.json":      draft7("Journey tests", testsShape),
 	}
 }
 
-func document7[T any](title string, s shape[T]) []byte {
+func draft7[T any](title string, s shape[T]) []byte {
 	defs := schemas{}
 	sc := schema{"$schema": "http://json-schema.org/draft-07/schema#", "title": title}
 	for k, v := range s.schema(defs) {

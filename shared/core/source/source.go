@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -163,12 +164,7 @@ func (l *loader) take(files fs.FS, name string, entry fs.DirEntry) {
 
 // names are the paths of all files, sorted.
 func (l *loader) names() []string {
-	out := make([]string, 0, len(l.c.Files))
-	for name := range l.c.Files {
-		out = append(out, name)
-	}
-	slices.Sort(out)
-	return out
+	return slices.Sorted(maps.Keys(l.c.Files))
 }
 
 // read parses a file and reads it by a shape; ok is false if there is nothing to use.

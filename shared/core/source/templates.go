@@ -2,6 +2,7 @@ package source
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -32,7 +33,7 @@ func (l *loader) templates() {
 		}
 		l.templateFile(t, file, base)
 	}
-	for _, name := range sortedNames(byName) {
+	for _, name := range slices.Sorted(maps.Keys(byName)) {
 		l.finishTemplate(byName[name])
 	}
 }
@@ -42,15 +43,6 @@ func newTemplate(name string) *Template {
 		Name: name, Bodies: map[string]Body{}, Texts: map[string]Body{},
 		written: lines{subject: plan.Text{}, preheader: plan.Text{}},
 	}
-}
-
-func sortedNames[V any](m map[string]V) []string {
-	out := make([]string, 0, len(m))
-	for name := range m {
-		out = append(out, name)
-	}
-	slices.Sort(out)
-	return out
 }
 
 // templateFile takes one file: meta.yaml, body[.<language>].(mjml|html|txt),
@@ -111,4 +103,4 @@ func merged(a, b plan.Text) plan.Text {
 }
 
 // Languages are those in which the template has a body.
-func (t Template) Languages() []string { return sortedNames(t.Bodies) }
+func (t Template) Languages() []string { return slices.Sorted(maps.Keys(t.Bodies)) }

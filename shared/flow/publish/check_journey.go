@@ -2,6 +2,7 @@ package publish
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/kesher-io/kesher/shared/core/journey"
@@ -151,23 +152,23 @@ func (ch *checker) scope(def journey.Definition) templateScope {
 	p := &ch.catalog.Plan
 	s := templateScope{journey: def.Name, allowed: append([]string{def.Purpose}, def.Uses...), plan: p, collections: map[string]map[string]plan.Type{}}
 	s.entry = ch.entryProperties(def.Entry)
-	s.event = map[string]plan.Type{}
-	add := func(props map[string]plan.Type) {
-		for name, t := range props {
-			s.event[name] = t
-		}
+	s.event = maps.Clone(s.entry)
+	if s.event == nil {
+		s.event = map[string]plan.Type{}
 	}
-	add(s.entry)
 	walk(def.Steps, func(step journey.Step) {
 		if step.WaitFor != nil {
-			add(p.Events[step.WaitFor.Event].Properties)
+			maps.Copy(s.event, p.Events[step.WaitFor.Event].Properties)
 		}
 		s.offers = s.offers || step.Offer != nil
 	})
 	for name, c := range p.Collections {
 		for _, event := range c.Add {
 			if e := p.Events[event]; meets(e.Purposes, s.allowed) {
-				s.collections[name] = joined(s.collections[name], e.Properties)
+				if s.collections[name] == nil {
+					s.collections[name] = map[string]plan.Type{}
+				}
+				maps.Copy(s.collections[name], e.Properties)
 			}
 		}
 	}
@@ -184,16 +185,6 @@ func (ch *checker) entryProperties(e journey.Entry) map[string]plan.Type {
 		return map[string]plan.Type{"purpose": "string", "channel": "string", "state": "string", "notice": "string"}
 	}
 	return nil
-}
-
-func joined(a, b map[string]plan.Type) map[string]plan.Type {
-	out := map[string]plan.Type{}
-	for _, m := range []map[string]plan.Type{a, b} {
-		for k, v := range m {
-			out[k] = v
-		}
-	}
-	return out
 }
 
 // walk visits every step of a list, and of the lists inside.

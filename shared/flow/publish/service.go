@@ -122,9 +122,7 @@ func catalogKey(sk string) item.Key {
 // notices are all versions after this release; a notice whose text changes is refused.
 func (c *Candidate) notices(before map[string]string) (map[string]string, []Problem) {
 	after := map[string]string{}
-	for id, version := range before {
-		after[id] = version
-	}
+	maps.Copy(after, before)
 	var problems []Problem
 	for id, n := range c.Release.Notices {
 		if old, ok := before[id]; ok && old != n.Version {
