@@ -55,6 +55,9 @@ type Query struct {
 	Backward    bool
 	Cursor      string // from the page before
 	Consistency Consistency
+	// Expired gives items past their TTL as well, while the engine has not deleted
+	// them: an erasure must find everything that is still there.
+	Expired bool
 }
 
 // Page is one answer to a Query. Cursor is empty when there is no more.

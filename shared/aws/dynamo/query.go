@@ -34,7 +34,7 @@ func (s *Store) Query(ctx context.Context, q flow.Query) (flow.Page, error) {
 	}
 	page := flow.Page{Items: make([]item.Item, 0, len(out.Items))}
 	for _, r := range out.Items {
-		it, err := s.live(q.Table, r)
+		it, err := s.queried(q, r)
 		if err != nil {
 			return flow.Page{}, err
 		}
@@ -45,6 +45,15 @@ func (s *Store) Query(ctx context.Context, q flow.Query) (flow.Page, error) {
 	}
 	page.Cursor, err = encodeCursor(out.LastEvaluatedKey)
 	return page, err
+}
+
+// queried decodes a row; nil for an expired one, unless the query wants those.
+func (s *Store) queried(q flow.Query, r row) (*item.Item, error) {
+	if !q.Expired {
+		return s.live(q.Table, r)
+	}
+	it, err := decode(q.Table, r)
+	return &it, err
 }
 
 func order(q flow.Query, it *item.Item) string {

@@ -158,7 +158,7 @@ func (s *Store) readItem(q flow.Query) readFunc {
 			return nil, err
 		}
 		it, err := decodeItem(k, value)
-		if err != nil || it.Expired(now) {
+		if err != nil || !q.Expired && it.Expired(now) {
 			return nil, err
 		}
 		return it, nil

@@ -23,7 +23,7 @@ func (s *Store) Query(ctx context.Context, q flow.Query) (flow.Page, error) {
 	sortKey := func(i *item.Item) string { return i.SK }
 	found := page(s.partitions[partition{q.Table, q.PK}], q, sortKey, sortKey)
 	now := s.now(q.PK)
-	found.Items = slices.DeleteFunc(found.Items, func(i item.Item) bool { return i.Expired(now) })
+	found.Items = slices.DeleteFunc(found.Items, func(i item.Item) bool { return !q.Expired && i.Expired(now) })
 	return found, nil
 }
 

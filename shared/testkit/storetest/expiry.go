@@ -37,6 +37,7 @@ func queryOmitsExpired(s *suite) {
 	s.SetNow(Start.Add(time.Minute))
 	s.wantKeys(s.all(flow.Query{Table: item.Customers, PK: s.pk}), "A", "C")
 	s.wantKeys(s.all(flow.Query{Table: item.Customers, PK: s.pk, Limit: 1, Backward: true}), "C", "A")
+	s.wantKeys(s.all(flow.Query{Table: item.Customers, PK: s.pk, Expired: true}), "A", "B", "C")
 }
 
 func expiredIsAbsent(s *suite) {
