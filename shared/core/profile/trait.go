@@ -99,11 +99,16 @@ func (p *Profile) set(name string, decl plan.Trait, value any, at int64) bool {
 	if known && reflect.DeepEqual(old, next) {
 		return false
 	}
+	p.Set(name, next)
+	return true
+}
+
+// Set puts a trait there as it is.
+func (p *Profile) Set(name string, t Trait) {
 	if p.Traits == nil {
 		p.Traits = map[string]Trait{}
 	}
-	p.Traits[name] = next
-	return true
+	p.Traits[name] = t
 }
 
 // Visible are the traits that may be read for the allowed purposes now: one of

@@ -47,7 +47,7 @@ func (s *subject) read(ctx context.Context, store flow.Store) error {
 func (s *subject) current(statements []consent.Statement) []consent.Statement {
 	var now []consent.Statement
 	for _, st := range statements {
-		if st.At <= max(s.gate.Erased, s.gate.Since) && max(s.gate.Erased, s.gate.Since) != 0 {
+		if st.At < max(s.gate.Erased, s.gate.Since) {
 			continue
 		}
 		if s.gate.Erased != 0 && st.State.Refused() {
@@ -61,13 +61,9 @@ func (s *subject) current(statements []consent.Statement) []consent.Statement {
 	return now
 }
 
-// putGate writes the gate over the one that was read. It keeps the place in the
-// index (a sweep may be due after an erasure), but not the tombstone's end.
+// putGate writes the gate over the one that was read.
 func (s *subject) putGate(token string) (flow.Op, error) {
 	it := s.stored.Next(s.at(item.SKGate), token, s.epoch)
-	if s.stored != nil {
-		it.IK, it.IS = s.stored.IK, s.stored.IS
-	}
 	err := it.Encode(&s.gate)
 	return flow.Put(it, flow.Is(s.stored)), err
 }

@@ -1,0 +1,210 @@
+// Package address moves mail addresses between customers: one address has one
+// owner, who alone may be mailed there for anything but service, and what was
+// withdrawn at an address binds whoever owns it next (I08). PROFILE, the GATEs of
+// old and new owner and both addresses change in one transaction, so that a claim
+// that `deliver` makes meanwhile overlooks nothing. It knows no kind of call.
+package address
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/kesher-io/kesher/shared/core/consent"
+	"github.com/kesher-io/kesher/shared/core/ident"
+	"github.com/kesher-io/kesher/shared/core/item"
+	"github.com/kesher-io/kesher/shared/core/profile"
+	"github.com/kesher-io/kesher/shared/core/release"
+	"github.com/kesher-io/kesher/shared/flow"
+	"github.com/kesher-io/kesher/shared/flow/consents"
+)
+
+// SameAddress of settings.identity: what a second profile with an owned address
+// means.
+const (
+	First = "first" // it stays unmailable but for service
+	Merge = "merge" // it takes the address over, with everything that was refused there
+)
+
+// Mover moves addresses.
+type Mover struct {
+	Store    flow.Store
+	Clock    flow.Clock
+	Tokens   flow.Tokens
+	Keys     flow.Keys
+	Consents consents.Writer
+}
+
+// Move is one change of where a customer's mail goes.
+type Move struct {
+	Customer string
+	// To is the new address; "" gives the present one up.
+	To profile.Secret
+	// Imported: history tells of the address, not a living customer. It does not
+	// lift what an erasure left behind (A38).
+	Imported bool
+	// Edit changes the rest of the profile in the same write. It may be called
+	// several times; an error ends the move.
+	Edit func(*profile.Profile, *consent.Gate) error
+	// Also is written in the same transaction; a conflict on it is the caller's.
+	Also []flow.Op
+}
+
+const maxAttempts = 16
+
+// Move carries out m.
+func (m Mover) Move(ctx context.Context, rel *release.Release, mv Move) error {
+	for range maxAttempts {
+		done, err := m.round(ctx, rel, &mv)
+		conflict, ok := flow.AsConflict(err)
+		switch {
+		case ok && among(conflict.Key, mv.Also):
+			return err
+		case ok:
+			continue
+		case err != nil || done:
+			return err
+		}
+	}
+	return fmt.Errorf("address is written by others all the time: %w", flow.ErrThrottled)
+}
+
+func among(k item.Key, ops []flow.Op) bool {
+	for _, op := range ops {
+		if op.Item.Key == k {
+			return true
+		}
+	}
+	return false
+}
+
+// Confirm makes the pending address of this hash the one her mail goes to; false
+// if it is not pending (any more).
+func (m Mover) Confirm(ctx context.Context, customer string, rel *release.Release, hash string) (bool, error) {
+	p, err := m.open(ctx, customer)
+	if err != nil {
+		return false, err
+	}
+	now := m.Clock.Now(customer).UnixMilli()
+	if p.profile.Pending == "" || p.profile.PendingHash != hash || now >= p.profile.PendingTill {
+		return false, nil
+	}
+	err = m.Move(ctx, rel, Move{Customer: customer, To: p.profile.Pending, Edit: func(doc *profile.Profile, _ *consent.Gate) error {
+		doc.Pending, doc.PendingHash, doc.PendingTill = "", "", 0
+		if decl, ok := rel.Plan.Traits[profile.TraitEmail]; ok {
+			doc.Set(profile.TraitEmail, profile.NewTrait(decl, p.profile.Pending.Reveal(), now))
+		}
+		return nil
+	}})
+	return err == nil, err
+}
+
+// party is one customer as read.
+type party struct {
+	key     string
+	gate    consent.Gate
+	profile profile.Profile
+	epoch   int64
+	items   struct{ gate, profile *item.Item }
+}
+
+func (m Mover) open(ctx context.Context, customer string) (*party, error) {
+	items, err := m.Store.Get(ctx, flow.Strong, item.C(customer, item.SKGate), item.C(customer, item.SKProfile))
+	if err != nil {
+		return nil, err
+	}
+	p := &party{key: customer}
+	p.items.gate, p.items.profile = items[0], items[1]
+	if items[0] != nil {
+		p.epoch = items[0].E
+		if err := items[0].Decode(&p.gate); err != nil {
+			return nil, err
+		}
+	}
+	if items[1] != nil && items[1].E >= p.epoch {
+		return p, items[1].Decode(&p.profile)
+	}
+	return p, nil
+}
+
+// place is A# as read.
+type place struct {
+	hash  string
+	owner profile.Owner
+	item  *item.Item
+}
+
+func (m Mover) place(ctx context.Context, hash string) (*place, error) {
+	if hash == "" {
+		return nil, nil
+	}
+	items, err := m.Store.Get(ctx, flow.Strong, profile.OwnerKey(hash))
+	if err != nil {
+		return nil, err
+	}
+	a := &place{hash: hash, item: items[0]}
+	if a.item != nil {
+		err = a.item.Decode(&a.owner)
+	}
+	return a, err
+}
+
+// round reads, decides and writes once. done is false when something had to be
+// written first, and everything is to be read anew.
+func (m Mover) round(ctx context.Context, rel *release.Release, mv *Move) (done bool, err error) {
+	x := &exchange{m: m, merge: rel.Settings.Identity.SameAddress == Merge, imported: mv.Imported}
+	if err := x.read(ctx, mv); err != nil {
+		return false, err
+	}
+	if x.self.gate.Erased != 0 {
+		x.self.gate.Revive()
+		gate, err := m.putGate(x.self)
+		if err != nil {
+			return false, err
+		}
+		return false, m.Store.Write(ctx, gate)
+	}
+	if err := mv.Edit(&x.self.profile, &x.self.gate); err != nil {
+		return false, err
+	}
+	if must := x.binding(rel.Plan, m.Clock.Now(mv.Customer)); len(must) > 0 {
+		// What binds at the new address binds her before she has it: should the
+		// second write never come, there is a mail too few, and none too many.
+		_, err := m.Consents.Apply(ctx, mv.Customer, rel, must)
+		return false, err
+	}
+	ops, err := x.ops(mv.To)
+	if err != nil {
+		return false, err
+	}
+	return true, m.Store.Write(ctx, append(ops, mv.Also...)...)
+}
+
+// stamp marks the profile as written now, by a call.
+func (m Mover) stamp(p *party, imported bool) {
+	now := m.Clock.Now(p.key)
+	p.profile.At, p.profile.In = now.UnixMilli(), string(ident.NewStamp(now, m.Tokens.Seq()))
+	p.profile.By, p.profile.Hops, p.profile.Imported = "", 0, imported
+}
+
+func (m Mover) putProfile(p *party) (flow.Op, error) {
+	it := p.items.profile.Next(item.C(p.key, item.SKProfile), m.Tokens.Token(), p.epoch)
+	it.IK, it.IS = item.AllList(item.Shard(p.key)), p.key
+	err := it.Encode(p.profile)
+	if err == nil && it.Size() > profile.MaxSize {
+		err = fmt.Errorf("profile of %d bytes, %d are possible: %w", it.Size(), profile.MaxSize, flow.ErrTooLarge)
+	}
+	return flow.Put(it, flow.Is(p.items.profile)), err
+}
+
+// putGate writes the gate, changed or not: whoever read it before must read again.
+func (m Mover) putGate(p *party) (flow.Op, error) {
+	it := p.items.gate.Next(item.C(p.key, item.SKGate), m.Tokens.Token(), p.epoch)
+	err := it.Encode(&p.gate)
+	return flow.Put(it, flow.Is(p.items.gate)), err
+}
+
+func (m Mover) putPlace(a *place) (flow.Op, error) {
+	it := a.item.Next(profile.OwnerKey(a.hash), m.Tokens.Token(), 0)
+	err := it.Encode(&a.owner)
+	return flow.Put(it, flow.Is(a.item)), err
+}

@@ -1,0 +1,181 @@
+package address
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/kesher-io/kesher/shared/core/consent"
+	"github.com/kesher-io/kesher/shared/core/ident"
+	"github.com/kesher-io/kesher/shared/core/plan"
+	"github.com/kesher-io/kesher/shared/core/profile"
+	"github.com/kesher-io/kesher/shared/flow"
+)
+
+// exchange is everybody and every address that one move concerns.
+type exchange struct {
+	m        Mover
+	merge    bool
+	imported bool
+	self     *party
+	old, to  *place // nil: none
+	other    *party // owner of to, when that is somebody else
+}
+
+func (x *exchange) read(ctx context.Context, mv *Move) (err error) {
+	if x.self, err = x.m.open(ctx, mv.Customer); err != nil {
+		return err
+	}
+	hash := ""
+	if mv.To != "" {
+		hash = x.m.Keys.Address(mv.To.Reveal())
+	}
+	if x.to, err = x.m.place(ctx, hash); err != nil {
+		return err
+	}
+	if before := x.self.profile.AddressHash; before != hash {
+		if x.old, err = x.m.place(ctx, before); err != nil {
+			return err
+		}
+	}
+	if x.to == nil || x.to.owner.Customer == "" || x.to.owner.Customer == x.self.key {
+		return nil
+	}
+	if x.other, err = x.m.open(ctx, x.to.owner.Customer); err != nil {
+		return err
+	}
+	if x.other.gate.Erased != 0 {
+		x.other = nil // her addresses are nobody's
+	}
+	return nil
+}
+
+// takes: she becomes (or stays) the owner.
+func (x *exchange) takes() bool { return x.other == nil || x.merge }
+
+// binding are the statements that must stand in her gate before she has the
+// address: what was withdrawn there, unless she agreed anew since; and when two
+// profiles become one, what the other said (A40).
+func (x *exchange) binding(p *plan.Plan, now time.Time) []consent.Statement {
+	if x.to == nil {
+		return nil
+	}
+	var must []consent.Statement
+	want := map[string]consent.Permission{}
+	for name, at := range x.to.owner.Withdrawn {
+		want[name] = consent.Permission{State: consent.Withdrawn, At: at}
+	}
+	if x.other != nil && x.merge {
+		want = consent.Merge(want, x.other.gate.States)
+	}
+	for _, name := range slices.Sorted(maps.Keys(want)) {
+		if st, ok := x.bind(name, want[name], now); ok && st.Check(p) == nil {
+			must = append(must, st)
+		}
+	}
+	return must
+}
+
+// bind makes one of them; ok is false when her gate says as much already.
+func (x *exchange) bind(name string, want consent.Permission, now time.Time) (consent.Statement, bool) {
+	have := x.self.gate.States[name]
+	agreedSince := have.State == consent.Granted && have.At > want.At && !x.takesFrom()
+	if consent.Stricter(have, want).State == have.State || agreedSince || want.State == consent.Pending {
+		return consent.Statement{}, false
+	}
+	purpose, channel := consent.Split(name)
+	st := consent.Statement{
+		ID:      ident.Derive("address", x.self.key, x.to.hash, name, string(want.State), want.Ledger),
+		Purpose: purpose, Channel: channel, State: want.State, At: want.At, Expires: want.Expires,
+		By: consent.Server, Surface: "address", Mechanism: "ownership",
+	}
+	if want.State == consent.Granted {
+		st.Evidence = &consent.Evidence{Basis: "consent", Source: "a profile with the same address"}
+		st.At = max(st.At, have.At+1)
+	}
+	if st.At < x.self.gate.Since {
+		st.At = now.UnixMilli() // she was erased since; the address remembers
+	}
+	return st, true
+}
+
+// takesFrom: the address comes from another profile of the same person, so that
+// nothing said there is outdated by what was said here.
+func (x *exchange) takesFrom() bool { return x.other != nil && x.merge }
+
+// ops are the whole move.
+func (x *exchange) ops(to profile.Secret) ([]flow.Op, error) {
+	w := &writes{}
+	p := &x.self.profile
+	p.Address, p.AddressHash, p.Shared = to, "", false
+	x.self.gate.Suppressed = nil
+	if x.to != nil {
+		p.AddressHash, p.Shared = x.to.hash, !x.takes()
+		x.arrive(w)
+	}
+	if x.old != nil && x.old.owner.Customer == x.self.key {
+		x.old.owner.Customer = ""
+		x.leaveBehind(x.old)
+		w.add(x.m.putPlace(x.old))
+	}
+	x.m.stamp(x.self, x.imported)
+	w.add(x.m.putGate(x.self))
+	w.add(x.m.putProfile(x.self))
+	return w.ops, w.err
+}
+
+// arrive writes the new address and whoever owned it.
+func (x *exchange) arrive(w *writes) {
+	if s := x.to.owner.Suppressed; s != nil && s.Reason == consent.SuppressErased && !x.imported {
+		x.to.owner.Suppressed = nil // she is a customer again
+	}
+	x.self.gate.Suppressed = x.to.owner.Suppressed
+	if x.other != nil {
+		w.add(x.m.putGate(x.other))
+		if x.merge {
+			x.inherit()
+			if x.other.items.profile != nil {
+				w.add(x.m.putProfile(x.other))
+			}
+		}
+	}
+	if x.takes() {
+		x.to.owner.Customer = x.self.key
+		x.leaveBehind(x.to)
+	}
+	w.add(x.m.putPlace(x.to))
+}
+
+// inherit takes over what the other profile knows and this one does not.
+func (x *exchange) inherit() {
+	for name, t := range x.other.profile.Traits {
+		if _, known := x.self.profile.Traits[name]; !known {
+			x.self.profile.Set(name, t)
+		}
+	}
+	x.other.profile.Shared = true
+	x.m.stamp(x.other, false)
+}
+
+// leaveBehind records at an address what its owner has refused.
+func (x *exchange) leaveBehind(a *place) {
+	for name, p := range x.self.gate.States {
+		if _, channel := consent.Split(name); channel == plan.ChannelEmail && p.State.Refused() {
+			a.owner.Lower(name, p.At)
+		}
+	}
+}
+
+// writes collects ops, and the first error of making one.
+type writes struct {
+	ops []flow.Op
+	err error
+}
+
+func (w *writes) add(op flow.Op, err error) {
+	w.ops = append(w.ops, op)
+	if w.err == nil {
+		w.err = err
+	}
+}
