@@ -15,8 +15,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sesv2"
 	"github.com/aws/aws-sdk-go-v2/service/sesv2/types"
 
+	"github.com/kesher-io/kesher/events"
 	"github.com/kesher-io/kesher/shared/core/plan"
 	"github.com/kesher-io/kesher/shared/flow"
+	"github.com/kesher-io/kesher/shared/flow/deliver"
 )
 
 var _ flow.Mailer = (*Mailer)(nil)
@@ -41,13 +43,6 @@ func New(cfg aws.Config, sets ConfigurationSets) *Mailer {
 	client := sesv2.NewFromConfig(cfg, func(o *sesv2.Options) { o.Retryer = aws.NopRetryer{} })
 	return &Mailer{client: client, sets: sets}
 }
-
-// Names of the tags, as events.SES reads them back.
-const (
-	tagMessage  = "kesher_message"
-	tagCustomer = "kesher_customer"
-	tagJourney  = "kesher_journey"
-)
 
 // Send hands m to SES, once; ctx's deadline is the time it has. The error is a
 // *flow.SendError and holds nothing personal.
@@ -82,9 +77,9 @@ func (m *Mailer) input(mail flow.Mail) (*sesv2.SendEmailInput, error) {
 		Content:              &types.EmailContent{Raw: &types.RawMessage{Data: mail.Raw}},
 		ConfigurationSetName: &set,
 		EmailTags: []types.MessageTag{
-			tag(tagMessage, mail.ID),
-			tag(tagCustomer, mail.Customer),
-			tag(tagJourney, strings.Map(toTag, mail.Journey)),
+			tag(events.TagMessage, mail.ID),
+			tag(events.TagCustomer, mail.Customer),
+			tag(events.TagJourney, strings.Map(toTag, mail.Journey)),
 		},
 	}, nil
 }
@@ -145,4 +140,19 @@ func (m *Mailer) Account(ctx context.Context) (Account, error) {
 		a.Plan = string(p.CurrentPlan)
 	}
 	return a, nil
+}
+
+var _ deliver.Rater = (*Mailer)(nil)
+
+// Allowance is the account in the words of the pacer.
+func (m *Mailer) Allowance(ctx context.Context) (deliver.Allowance, error) {
+	a, err := m.Account(ctx)
+	if err != nil {
+		return deliver.Allowance{}, err
+	}
+	allowed := deliver.Allowance{PerSecond: a.Rate, PerDay: max(a.Quota, 0), Used: a.Used}
+	if !a.Enabled {
+		allowed.Paused = "SES has paused sending (" + a.Health + ")"
+	}
+	return allowed, nil
 }

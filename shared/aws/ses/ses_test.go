@@ -14,8 +14,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
+	"github.com/kesher-io/kesher/events"
 	"github.com/kesher-io/kesher/shared/core/plan"
 	"github.com/kesher-io/kesher/shared/flow"
+	"github.com/kesher-io/kesher/shared/flow/deliver"
 	"github.com/kesher-io/kesher/shared/testkit/awsmodel"
 	"github.com/kesher-io/kesher/shared/testkit/mailertest"
 )
@@ -185,7 +187,7 @@ func TestSendKeepsTheTagsThatReportsAreFoundBy(t *testing.T) {
 	if _, err := o.mailer().Send(t.Context(), m); err != nil {
 		t.Fatal(err)
 	}
-	if got := o.arrived[0].Tags[tagJourney]; !taggable(got) || !strings.HasSuffix(got, "_1") {
+	if got := o.arrived[0].Tags[events.TagJourney]; !taggable(got) || !strings.HasSuffix(got, "_1") {
 		t.Errorf("journey became %q", got)
 	}
 	for _, broken := range []func(*flow.Mail){
@@ -219,9 +221,9 @@ func TestRequestIsOneOfTheServiceModel(t *testing.T) {
 	}
 }
 
-func TestAccountTellsLimitsAndState(t *testing.T) {
-	body := `{"EnforcementStatus":"PROBATION","ProductionAccessEnabled":false,"SendingEnabled":true,
-		"SendQuota":{"Max24HourSend":200,"MaxSendRate":1,"SentLast24Hours":7},"PricingAttributes":{"CurrentPlan":"ESSENTIALS"}}`
+// accountServer answers GetAccount.
+func accountServer(t *testing.T, body string) *Mailer {
+	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet || r.URL.Path != "/v2/email/account" {
 			http.NotFound(w, r)
@@ -229,8 +231,14 @@ func TestAccountTellsLimitsAndState(t *testing.T) {
 		}
 		io.WriteString(w, body)
 	}))
-	defer server.Close()
-	got, err := (&outside{Server: server}).mailer().Account(t.Context())
+	t.Cleanup(server.Close)
+	return (&outside{Server: server}).mailer()
+}
+
+func TestAccountTellsLimitsAndState(t *testing.T) {
+	body := `{"EnforcementStatus":"PROBATION","ProductionAccessEnabled":false,"SendingEnabled":true,
+		"SendQuota":{"Max24HourSend":200,"MaxSendRate":1,"SentLast24Hours":7},"PricingAttributes":{"CurrentPlan":"ESSENTIALS"}}`
+	got, err := accountServer(t, body).Account(t.Context())
 	want := Account{Rate: 1, Quota: 200, Used: 7, Sandbox: true, Enabled: true, Health: "PROBATION", Plan: "ESSENTIALS"}
 	if err != nil || got != want {
 		t.Fatalf("got %+v, %v, want %+v", got, err, want)
@@ -243,6 +251,19 @@ func TestAccountTellsLimitsAndState(t *testing.T) {
 	for name := range members {
 		if _, ok := known[name]; !ok {
 			t.Errorf("the model has no %s", name)
+		}
+	}
+}
+
+func TestAllowanceTellsThePacerWhatItMaySpend(t *testing.T) {
+	for body, want := range map[string]deliver.Allowance{
+		`{"SendingEnabled":true,"SendQuota":{"Max24HourSend":50000,"MaxSendRate":14,"SentLast24Hours":7}}`: {PerSecond: 14, PerDay: 50000, Used: 7},
+		`{"SendingEnabled":true,"SendQuota":{"Max24HourSend":-1,"MaxSendRate":14,"SentLast24Hours":7}}`:    {PerSecond: 14, Used: 7},
+		`{"SendingEnabled":false,"EnforcementStatus":"SHUTDOWN"}`:                                          {Paused: "SES has paused sending (SHUTDOWN)"},
+	} {
+		got, err := accountServer(t, body).Allowance(t.Context())
+		if err != nil || got != want {
+			t.Errorf("%s: got %+v, %v, want %+v", body, got, err, want)
 		}
 	}
 }
