@@ -8,7 +8,6 @@ import (
 	"crypto/sha256"
 	"encoding/base32"
 	"encoding/hex"
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -46,16 +45,20 @@ func (k Keys) mac(kind, s string) string {
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }
 
+// lower32 is RFC 4648 base 32 in lower case.
+var lower32 = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
+
 // Derive makes an id out of its causes: the same causes give the same id, so a
 // redelivery repeats it. 16 lower-case base-32 characters (80 bits).
 func Derive(causes ...string) string {
-	h := sha256.New()
+	text := make([]byte, 0, 256)
 	for _, c := range causes {
-		h.Write([]byte(strconv.Itoa(len(c))))
-		h.Write([]byte{':'})
-		h.Write([]byte(c))
+		text = strconv.AppendInt(text, int64(len(c)), 10)
+		text = append(text, ':')
+		text = append(text, c...)
 	}
-	return strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(h.Sum(nil)[:10]))
+	sum := sha256.Sum256(text)
+	return lower32.EncodeToString(sum[:10])
 }
 
 // RunID derives from the entry fact.
@@ -89,12 +92,12 @@ type Stamp string
 // NewStamp is the stamp of something that arrived at now; seq comes from
 // flow.Tokens and grows.
 func NewStamp(now time.Time, seq int64) Stamp {
-	return Stamp(fmt.Sprintf("%013d.%016d", now.UnixMilli(), seq))
+	return stamp(now.UnixMilli(), seq16(seq))
 }
 
 // Until is the stamp after everything that arrived at now: a timer due at now
 // comes after every fact of that millisecond.
-func Until(now time.Time) Stamp { return Stamp(fmt.Sprintf("%013d.~", now.UnixMilli())) }
+func Until(now time.Time) Stamp { return stamp(now.UnixMilli(), "~") }
 
 // Time is the stamp's business time.
 func (s Stamp) Time() time.Time { return time.UnixMilli(s.Milli()).UTC() }
@@ -112,5 +115,26 @@ func (s Stamp) Milli() int64 {
 // facts of one millisecond their arrival.
 func (s Stamp) Own(at int64) Stamp {
 	_, seq, _ := strings.Cut(string(s), ".")
-	return Stamp(fmt.Sprintf("%013d.%s", at, seq))
+	return stamp(at, seq)
+}
+
+func stamp(ms int64, seq string) Stamp {
+	text := appendPadded(make([]byte, 0, 32), ms, 13)
+	text = append(text, '.')
+	return Stamp(append(text, seq...))
+}
+
+func seq16(seq int64) string { return string(appendPadded(nil, seq, 16)) }
+
+// appendPadded writes n with leading zeros, as %0*d does.
+func appendPadded(text []byte, n int64, width int) []byte {
+	var digits [20]byte
+	if n < 0 {
+		text, n, width = append(text, '-'), -n, width-1
+	}
+	d := strconv.AppendInt(digits[:0], n, 10)
+	for range width - len(d) {
+		text = append(text, '0')
+	}
+	return append(text, d...)
 }

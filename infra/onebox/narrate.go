@@ -1,0 +1,108 @@
+package onebox
+
+import (
+	"fmt"
+	"io"
+	"sync"
+	"time"
+
+	"github.com/kesher-io/kesher/shared/core/engine"
+	"github.com/kesher-io/kesher/shared/core/journey"
+)
+
+// narrator tells what happens, line by line, in a marketer's words. On one
+// machine it may call people by the ids of the played file.
+type narrator struct {
+	mu    sync.Mutex
+	out   io.Writer
+	base  string // address of the server, for links to mails
+	names map[string]string
+}
+
+func newNarrator(out io.Writer, base string) *narrator {
+	return &narrator{out: out, base: base, names: map[string]string{}}
+}
+
+// know gives a customer's key the name under which she is spoken of.
+func (n *narrator) know(customer, name string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.names[customer] = name
+}
+
+// decided tells the decisions of one input.
+func (n *narrator) decided(in engine.Input, res engine.Result) {
+	name := ""
+	for _, v := range []engine.Version{in.Walk, in.Live} {
+		if v.Journey != nil {
+			name = v.Journey.Name
+		}
+	}
+	for i := range res.Made {
+		if text := n.sentence(&in, &res, &res.Made[i], name); text != "" {
+			n.say(res.Made[i].At, in.Customer, text)
+		}
+	}
+}
+
+// refused tells that a call was not taken.
+func (n *narrator) refused(at time.Time, customer, what, code string) {
+	n.say(at.UnixMilli(), customer, fmt.Sprintf("%s not taken: %s", what, code))
+}
+
+func (n *narrator) say(at int64, customer, text string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	who := n.names[customer]
+	if who == "" {
+		who = customer[:min(8, len(customer))]
+	}
+	fmt.Fprintf(n.out, "%s  %-10s  %s\n", time.UnixMilli(at).UTC().Format("2006-01-02 15:04"), who, text)
+}
+
+func (n *narrator) sentence(in *engine.Input, res *engine.Result, d *engine.Decision, name string) string {
+	if journey.IsBuiltin(name) && d.Kind != engine.KindSent && d.Kind != engine.KindSkipped {
+		return ""
+	}
+	switch d.Kind {
+	case engine.KindEntered:
+		return "entered " + name
+	case engine.KindNotEntered:
+		if d.Reason == engine.NoWhere || d.Reason == engine.NoLive || d.Reason == engine.NoChange {
+			return "" // ordinary: every view that is no entry
+		}
+		return fmt.Sprintf("did not enter %s: %s", name, d.Reason)
+	case engine.KindWait:
+		return fmt.Sprintf("%s waits at %s until %s", name, d.Step, time.UnixMilli(res.Run.Due).UTC().Format("2006-01-02 15:04"))
+	case engine.KindSent:
+		return fmt.Sprintf("SENT %s (%s): %s/mailbox/messages/%s", in.Run.Out.Send.Template, name, n.base, in.Run.Out.Send.Message)
+	case engine.KindSkipped, engine.KindFailed, engine.KindUnknown, engine.KindHeld:
+		return fmt.Sprintf("NOT SENT %s (%s): %s", d.Step, name, because(d))
+	case engine.KindExit:
+		return fmt.Sprintf("left %s: %s", name, d.Reason)
+	case engine.KindEnd:
+		return "finished " + name + suffix(d.Reason)
+	case engine.KindSet:
+		return fmt.Sprintf("%s noted %s", name, d.Step)
+	case engine.KindParked:
+		return fmt.Sprintf("%s needs a person: %s", name, d.Reason)
+	}
+	return ""
+}
+
+func because(d *engine.Decision) string {
+	if d.Reason == "" {
+		return d.Kind.Word()
+	}
+	if d.Kind == engine.KindSkipped {
+		return d.Reason
+	}
+	return d.Kind.Word() + ", " + d.Reason
+}
+
+func suffix(reason string) string {
+	if reason == "" {
+		return ""
+	}
+	return " (" + reason + ")"
+}
