@@ -137,9 +137,9 @@ var againShape = word(schema{"type": "string", "pattern": "^(never|always|after 
 	}
 	words := strings.Fields(s)
 	if len(words) != 4 || words[0] != "after" || words[2] != "from" || words[3] != "entry" && words[3] != "end" {
-		return journey.Again{}, fmt.Errorf("%q is no rule for entering again: write never, always, or after 7d from end (or from entry)", s)
+		return journey.Again{}, wrong(fmt.Sprintf("%q is no rule for entering again", s), "write never, always, or after 7d from end (or from entry)")
 	}
-	d, err := plan.ParseDuration(words[1])
+	d, err := parseDuration(words[1])
 	return journey.Again{After: d, From: words[3]}, err
 })
 
@@ -174,6 +174,6 @@ var goalShape = as(record(
 
 // withinShape is D, or D from entry.
 var withinShape = word(schema{"type": "string", "pattern": "^[0-9smhdw]+( from entry)?$"}, func(s string) (deadline, error) {
-	d, err := plan.ParseDuration(strings.TrimSuffix(s, " from entry"))
+	d, err := parseDuration(strings.TrimSuffix(s, " from entry"))
 	return deadline{after: d, from: "entry"}, err
 })

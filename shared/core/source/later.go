@@ -111,13 +111,13 @@ var broadcastTime = word(schema{"type": "string"}, func(s string) (string, error
 	i := strings.LastIndex(s, " ")
 	at, whose := s[:max(i, 0)], s[i+1:]
 	if _, err := time.Parse("2006-01-02 15:04", at); err != nil || whose != "customer" && whose != "brand" {
-		return "", fmt.Errorf("%q is no time for a broadcast: write it like 2027-03-01 09:00 customer (or brand)", s)
+		return "", wrong(fmt.Sprintf("%q is no time for a broadcast", s), "write it like 2027-03-01 09:00 customer (or brand)")
 	}
 	return s, nil
 })
 
 var expires = word(schema{"type": "string"}, func(s string) (plan.Duration, error) {
-	return plan.ParseDuration(strings.TrimPrefix(s, "after "))
+	return parseDuration(strings.TrimPrefix(s, "after "))
 })
 
 // Tests is journeys/<name>.test.yaml.

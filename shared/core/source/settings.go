@@ -115,9 +115,9 @@ func parseLate(s string) (plan.Late, error) {
 	}
 	after, ok := strings.CutPrefix(s, "drop after ")
 	if !ok {
-		return plan.Late{}, fmt.Errorf("%q is no rule for late messages: write send, or drop after 24h", s)
+		return plan.Late{}, wrong(fmt.Sprintf("%q is no rule for late messages", s), "write send, or drop after 24h")
 	}
-	d, err := plan.ParseDuration(after)
+	d, err := parseDuration(after)
 	return plan.Late{Kind: "drop", After: d}, err
 }
 

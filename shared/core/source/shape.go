@@ -1,6 +1,7 @@
 package source
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -65,29 +66,32 @@ func (r *reader) keys(n *yaml.Node) map[string]journey.Pos {
 	return places
 }
 
-// word is a single value; parse says what is wrong with it, as "what: what to do".
+// word is a single value; parse says by a fault what is wrong with it.
 func word[T any](sc schema, parse func(string) (T, error)) shape[T] {
 	return shape[T]{
-		read: func(r *reader, n *yaml.Node) T {
-			var zero T
-			if n.Kind != yaml.ScalarNode {
-				r.failKind(n, "one value")
-				return zero
-			}
-			if isNull(n) {
-				r.fail(n, "the value is missing", "write one, or delete the key")
-				return zero
-			}
-			v, err := parse(n.Value)
-			if err != nil {
-				what, do, _ := strings.Cut(err.Error(), ": ")
-				r.fail(n, what, do)
-				return zero
-			}
-			return v
-		},
+		read:   func(r *reader, n *yaml.Node) T { return readWord(r, n, parse) },
 		schema: func(schemas) schema { return sc },
 	}
+}
+
+func readWord[T any](r *reader, n *yaml.Node, parse func(string) (T, error)) T {
+	var zero T
+	switch {
+	case n.Kind != yaml.ScalarNode:
+		r.failKind(n, "one value")
+		return zero
+	case isNull(n):
+		r.fail(n, "the value is missing", "write one, or delete the key")
+		return zero
+	}
+	v, err := parse(n.Value)
+	if err != nil {
+		f := fault{what: err.Error()}
+		errors.As(err, &f)
+		r.fail(n, f.what, f.do)
+		return zero
+	}
+	return v
 }
 
 // field is one key of a record.

@@ -164,7 +164,7 @@ var waitShape = either(
 		if first, _, more := strings.Cut(s, " "); more && (first == "until" || first == "quiet" || first == "for") {
 			return rawWait{other: "wait " + first}, nil
 		}
-		d, err := plan.ParseDuration(s)
+		d, err := parseDuration(s)
 		return rawWait{Wait: &journey.Wait{For: d}}, err
 	}),
 	as(record(
@@ -175,7 +175,7 @@ var waitShape = either(
 		key("for", "(not built yet) as long as an expression says", condition, func(w *rawWaitForms) *string { return &w.dynamic }),
 	), func(r *reader, n *yaml.Node, forms rawWaitForms) rawWait {
 		keys := r.keys(n)
-		if d, err := plan.ParseDuration(forms.dynamic); err == nil && len(keys) == 1 {
+		if d, err := parseDuration(forms.dynamic); err == nil && len(keys) == 1 {
 			return rawWait{Wait: &journey.Wait{For: d}}
 		}
 		for _, form := range []string{"quiet", "until", "for"} {
@@ -209,7 +209,7 @@ var sendLateShape = pointer(word(schema{"type": "string"}, func(s string) (journ
 	}
 	late, err := parseLate(s)
 	if err != nil && !strings.HasPrefix(s, "drop after ") {
-		err = fmt.Errorf("%q is no rule for late messages: write send, drop after 24h, or recheck <condition>", s)
+		err = wrong(fmt.Sprintf("%q is no rule for late messages", s), "write send, drop after 24h, or recheck <condition>")
 	}
 	return journey.Late{Kind: late.Kind, After: late.After}, err
 }))

@@ -15,10 +15,17 @@ import (
 	"github.com/kesher-io/kesher/shared/core/plan"
 )
 
+// fault is what is wrong with a word, and what to do.
+type fault struct{ what, do string }
+
+func (f fault) Error() string { return f.what }
+
+func wrong(what, do string) error { return fault{what, do} }
+
 // text is any word or phrase; a number or date stands for what is written.
 var text = word(schema{"type": "string"}, func(s string) (string, error) {
 	if strings.TrimSpace(s) == "" {
-		return "", fmt.Errorf("the text is empty: write it, or delete the key")
+		return "", wrong("the text is empty", "write it, or delete the key")
 	}
 	return s, nil
 })
@@ -26,7 +33,7 @@ var text = word(schema{"type": "string"}, func(s string) (string, error) {
 // condition is an expression; what it may speak of is checked at compile time.
 var condition = word(schema{"type": "string", "minLength": 1}, func(s string) (string, error) {
 	if strings.TrimSpace(s) == "" {
-		return "", fmt.Errorf("the condition is empty: write one, or delete the key")
+		return "", wrong("the condition is empty", "write one, or delete the key")
 	}
 	return s, nil
 })
@@ -38,7 +45,7 @@ var id = word(schema{"type": "string", "pattern": namePattern.String()}, parseID
 
 func parseID(s string) (string, error) {
 	if !namePattern.MatchString(s) {
-		return "", fmt.Errorf("%q is no name: use up to 64 letters, digits, - and _", s)
+		return "", wrong(fmt.Sprintf("%q is no name", s), "use up to 64 letters, digits, - and _")
 	}
 	return s, nil
 }
@@ -47,14 +54,22 @@ func parseID(s string) (string, error) {
 // One with signs in it is theirs to write as event["unit-price"].
 var identifier = word(schema{"type": "string"}, func(s string) (string, error) {
 	if !identifierPattern.MatchString(s) {
-		return "", fmt.Errorf("%q can't be a name here: begin with a letter, use letters, digits, -, _ and spaces", s)
+		return "", wrong(fmt.Sprintf("%q can't be a name here", s), "begin with a letter, use letters, digits, -, _ and spaces")
 	}
 	return s, nil
 })
 
 var identifierPattern = regexp.MustCompile(`^[\p{L}_$][\p{L}\p{N}_$ -]{0,99}$`)
 
-var duration = word(schema{"type": "string", "pattern": `^([0-9]+[smhdw])+$`}, plan.ParseDuration)
+var duration = word(schema{"type": "string", "pattern": `^([0-9]+[smhdw])+$`}, parseDuration)
+
+func parseDuration(s string) (plan.Duration, error) {
+	d, err := plan.ParseDuration(s)
+	if err != nil {
+		return 0, wrong(fmt.Sprintf("%q is no duration", s), "write a number and s, m, h, d or w, for example 1h")
+	}
+	return d, nil
+}
 
 // enum is one word of a few.
 func enum(words ...string) shape[string] {
@@ -65,7 +80,7 @@ func enumWord(s string, words ...string) (string, error) {
 	if slices.Contains(words, s) {
 		return s, nil
 	}
-	return "", fmt.Errorf("%q is not known here: %s", s, suggest(s, words))
+	return "", wrong(fmt.Sprintf("%q is not known here", s), suggest(s, words))
 }
 
 var boolean = word(schema{"type": "boolean"}, func(s string) (bool, error) {
@@ -75,13 +90,13 @@ var boolean = word(schema{"type": "boolean"}, func(s string) (bool, error) {
 	case "false", "no", "off":
 		return false, nil
 	}
-	return false, fmt.Errorf("%q is neither true nor false", s)
+	return false, wrong(fmt.Sprintf("%q is neither true nor false", s), "")
 })
 
 var number = word(schema{"type": "number"}, func(s string) (float64, error) {
 	f, err := strconv.ParseFloat(s, 64)
 	if err != nil {
-		return 0, fmt.Errorf("%q is no number", s)
+		return 0, wrong(fmt.Sprintf("%q is no number", s), "")
 	}
 	return f, nil
 })
@@ -89,7 +104,7 @@ var number = word(schema{"type": "number"}, func(s string) (float64, error) {
 var count = word(schema{"type": "integer", "minimum": 1}, func(s string) (int, error) {
 	n, err := strconv.Atoi(s)
 	if err != nil || n < 1 {
-		return 0, fmt.Errorf("%q is no count: write a whole number from 1 on", s)
+		return 0, wrong(fmt.Sprintf("%q is no count", s), "write a whole number from 1 on")
 	}
 	return n, nil
 })
@@ -99,14 +114,14 @@ var percent = word(schema{"type": "string", "pattern": `^[0-9]+(\.[0-9]+)?%$`}, 
 	digits, ok := strings.CutSuffix(s, "%")
 	f, err := strconv.ParseFloat(digits, 64)
 	if !ok || err != nil || f < 0 || f > 100 {
-		return 0, fmt.Errorf("%q is no share: write it like 5%%", s)
+		return 0, wrong(fmt.Sprintf("%q is no share", s), "write it like 5%")
 	}
 	return f / 100, nil
 })
 
 var date = word(schema{"type": "string", "format": "date"}, func(s string) (string, error) {
 	if _, err := time.Parse(time.DateOnly, s); err != nil {
-		return "", fmt.Errorf("%q is no date: write it like 2027-03-01", s)
+		return "", wrong(fmt.Sprintf("%q is no date", s), "write it like 2027-03-01")
 	}
 	return s, nil
 })
@@ -114,14 +129,14 @@ var date = word(schema{"type": "string", "format": "date"}, func(s string) (stri
 // clockTime is a time of day, 21:00.
 var clockTime = word(schema{"type": "string", "pattern": `^[0-2][0-9]:[0-5][0-9]$`}, func(s string) (string, error) {
 	if _, err := time.Parse("15:04", s); err != nil || len(s) != len("21:00") {
-		return "", fmt.Errorf("%q is no time of day: write it like \"21:00\"", s)
+		return "", wrong(fmt.Sprintf("%q is no time of day", s), "write it like \"21:00\"")
 	}
 	return s, nil
 })
 
 var zone = word(schema{"type": "string"}, func(s string) (string, error) {
 	if _, err := time.LoadLocation(s); err != nil || s == "" || s == "Local" {
-		return "", fmt.Errorf("%q is no time zone: write its IANA name, like Asia/Jerusalem", s)
+		return "", wrong(fmt.Sprintf("%q is no time zone", s), "write its IANA name, like Asia/Jerusalem")
 	}
 	return s, nil
 })
@@ -129,14 +144,14 @@ var zone = word(schema{"type": "string"}, func(s string) (string, error) {
 // languageTag is a BCP 47 tag as HTML's lang attribute takes it.
 var languageTag = word(schema{"type": "string"}, func(s string) (string, error) {
 	if tag, err := language.Parse(s); err != nil || tag == language.Und {
-		return "", fmt.Errorf("%q is no language: write its code, like en or he", s)
+		return "", wrong(fmt.Sprintf("%q is no language", s), "write its code, like en or he")
 	}
 	return s, nil
 })
 
 var webAddress = word(schema{"type": "string", "format": "uri"}, func(s string) (string, error) {
 	if err := plan.Type("url").Accepts(s); err != nil {
-		return "", fmt.Errorf("%q is no web address: write it in full, with https://", s)
+		return "", wrong(fmt.Sprintf("%q is no web address", s), "write it in full, with https://")
 	}
 	return s, nil
 })
@@ -144,7 +159,7 @@ var webAddress = word(schema{"type": "string", "format": "uri"}, func(s string) 
 // mailAddress is an address without a name.
 var mailAddress = word(schema{"type": "string", "format": "email"}, func(s string) (string, error) {
 	if err := plan.Type("email").Accepts(s); err != nil {
-		return "", fmt.Errorf("%q is no mail address: write it like care@shop.example", s)
+		return "", wrong(fmt.Sprintf("%q is no mail address", s), "write it like care@shop.example")
 	}
 	return s, nil
 })
@@ -152,7 +167,7 @@ var mailAddress = word(schema{"type": "string", "format": "email"}, func(s strin
 // mailbox is `Name <address>` or an address (RFC 5322 section 3.4).
 var mailbox = word(schema{"type": "string"}, func(s string) (string, error) {
 	if _, err := mail.ParseAddress(s); err != nil || strings.ContainsAny(s, "\r\n") {
-		return "", fmt.Errorf("%q is no sender: write it like Shop <news@mail.shop.example>", s)
+		return "", wrong(fmt.Sprintf("%q is no sender", s), "write it like Shop <news@mail.shop.example>")
 	}
 	return s, nil
 })
@@ -172,7 +187,7 @@ var texts = either(
 var typ = word(schema{"type": "string", "pattern": `^[a-z-]+(\([a-z-]+\))?$`}, func(s string) (plan.Type, error) {
 	t := plan.Type(s)
 	if !t.Known() {
-		return "", fmt.Errorf("there is no type %q: %s", s, suggest(s, plan.Types()))
+		return "", wrong(fmt.Sprintf("there is no type %q", s), suggest(s, plan.Types()))
 	}
 	return t, nil
 })
