@@ -35,40 +35,51 @@ func TestTheBoundOfMessages(t *testing.T) {
 	}
 }
 
-// TestJ21TheBoundIsNeverExceeded plays runs of a journey with two sends as fast
-// as its definition allows, at times that chance chooses, and counts a day.
+// TestJ21TheBoundIsNeverExceeded plays runs of journeys with two sends as fast
+// as their definition allows, at times that chance chooses, and counts.
 func TestJ21TheBoundIsNeverExceeded(t *testing.T) {
-	rapid.Check(t, func(rt *rapid.T) {
-		wait := rapid.IntRange(1, 30).Draw(rt, "wait hours")
-		between := rapid.IntRange(1, 30).Draw(rt, "hours between the sends")
-		again := rapid.IntRange(1, 60).Draw(rt, "again after hours")
-		from := rapid.SampledFrom([]string{"entry", "end"}).Draw(rt, "again from")
-		c := compiled(t, change{"settings.yaml", "caps: {per day: 1, per week: 3}\n", ""},
-			change{"journeys/cart.yaml", "after 7d from end", fmt.Sprintf("after %dh from %s", again, from)},
-			change{"journeys/cart.yaml", "wait: 1h", fmt.Sprintf("wait: %dh", wait)},
-			change{"journeys/cart.yaml", "wait: 1d", fmt.Sprintf("wait: %dh", between)})
-		sent := playRuns(rt, wait, between, again, from)
-		checkWindow(rt, sent, 24, c.Bound.PerDay)
-		checkWindow(rt, sent, 7*24, c.Bound.PerWeek)
-	})
+	for _, j := range []rhythm{
+		{wait: 1, between: 1, again: 1, from: "entry"}, {wait: 1, between: 1, again: 1, from: "end"},
+		{wait: 2, between: 30, again: 5, from: "entry"}, {wait: 2, between: 30, again: 5, from: "end"},
+		{wait: 25, between: 1, again: 24, from: "entry"}, {wait: 1, between: 24, again: 24, from: "end"},
+		{wait: 3, between: 2, again: 60, from: "entry"}, {wait: 24, between: 24, again: 168, from: "end"},
+	} {
+		t.Run(fmt.Sprint(j), func(t *testing.T) {
+			c := compiled(t, change{"settings.yaml", "caps: {per day: 1, per week: 3}\n", ""},
+				change{"journeys/cart.yaml", "after 7d from end", fmt.Sprintf("after %dh from %s", j.again, j.from)},
+				change{"journeys/cart.yaml", "wait: 1h", fmt.Sprintf("wait: %dh", j.wait)},
+				change{"journeys/cart.yaml", "wait: 1d", fmt.Sprintf("wait: %dh", j.between)})
+			rapid.Check(t, func(rt *rapid.T) {
+				sent := playRuns(rt, j)
+				checkWindow(rt, sent, 24, c.Bound.PerDay)
+				checkWindow(rt, sent, 7*24, c.Bound.PerWeek)
+			})
+		})
+	}
+}
+
+// rhythm of a journey, in hours.
+type rhythm struct {
+	wait, between, again int
+	from                 string
 }
 
 // playRuns are the hours of the sends of forty runs, each entered as soon as the
 // journey allows, or somewhat later; a run may leave by its exit after a send.
-func playRuns(rt *rapid.T, wait, between, again int, from string) []int {
+func playRuns(rt *rapid.T, j rhythm) []int {
 	var sent []int
 	entered := 0
 	for range 40 {
-		first := entered + wait
+		first := entered + j.wait
 		sent = append(sent, first)
 		end := first
 		if rapid.Bool().Draw(rt, "stays for the second") {
-			end = first + between
+			end = first + j.between
 			sent = append(sent, end)
 		}
-		next := max(end, entered+again)
-		if from == "end" {
-			next = end + again
+		next := max(end, entered+j.again)
+		if j.from == "end" {
+			next = end + j.again
 		}
 		entered = next + rapid.IntRange(0, 3).Draw(rt, "idle")
 	}
