@@ -535,6 +535,15 @@ func TestARunOfAnOlderReleaseIsHeldToTodaysSettings(t *testing.T) {
 	}
 }
 
+func TestARunAtAStepThatDoesNotExistIsPoison(t *testing.T) {
+	w := newWorld(t)
+	key, _ := w.due("plain", func(r *engine.Run) { r.Step = "gone" })
+	var poison *item.DecodeError
+	if _, err := w.svc.Deliver(context.Background(), key); !errors.As(err, &poison) {
+		t.Fatalf("got %v", err)
+	}
+}
+
 func TestItemsOfANewerReleaseAreRefusedNotGuessed(t *testing.T) {
 	for _, sk := range []string{item.SKGate, item.SKProfile, item.RunSK("plain", "")} {
 		w := newWorld(t)

@@ -156,16 +156,21 @@ func (w *work) readRelease(ctx context.Context, v *view) (err error) {
 			return fmt.Errorf("release %s of run %s: %w", v.run.Release, v.run.ID, err)
 		}
 	}
-	v.walk = v.rel.Journeys[v.run.Journey]
-	if v.walk == nil {
-		return fmt.Errorf("release %s of run %s has no such journey", v.rel.ID, v.run.ID)
+	if v.walk = v.rel.Journeys[v.run.Journey]; v.walk != nil {
+		v.node, _ = v.walk.Node(v.run.Step)
 	}
-	node, ok := v.walk.Node(v.run.Step)
-	if !ok || node.Send == nil {
-		return fmt.Errorf("release %s of run %s has no step %s that sends", v.rel.ID, v.run.ID, v.run.Step)
+	if v.node == nil || v.node.Send == nil {
+		return &item.DecodeError{Key: item.C(w.customer, w.runSK), Err: stepMissing{v.rel.ID, v.run.Step}}
 	}
-	v.node = node
 	return nil
+}
+
+// stepMissing: a run stands at a step that its release does not have. No retry
+// mends that.
+type stepMissing struct{ release, step string }
+
+func (e stepMissing) Error() string {
+	return fmt.Sprintf("release %s has no step %s that sends", e.release, e.step)
 }
 
 // dueOf is the message as its run and step want it.
