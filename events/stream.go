@@ -75,7 +75,7 @@ func Number(n int64) AttributeValue {
 // record has is refused as a whole: it is none of DynamoDB's.
 func ReadStream(payload []byte) (StreamEvent, error) {
 	var e StreamEvent
-	r := jsonReader{rest: payload}
+	r := jsonReader{data: payload}
 	r.object(func(name string) {
 		if name == "Records" {
 			r.array(func() { e.Records = append(e.Records, r.record()) })

@@ -18,7 +18,8 @@ const maxDepth = 100
 
 // jsonReader walks JSON (RFC 8259). After its first error it reads nothing more.
 type jsonReader struct {
-	rest  []byte
+	data  []byte
+	at    int // of the next byte to read
 	depth int
 	err   error
 }
@@ -27,18 +28,16 @@ func (r *jsonReader) fail(format string, args ...any) {
 	if r.err == nil {
 		r.err = fmt.Errorf(format, args...)
 	}
-	r.rest = nil
+	r.at = len(r.data)
 }
 
 // next is the first byte of what comes, white space passed over; 0 at the end.
 func (r *jsonReader) next() byte {
-	for i, c := range r.rest {
-		if c > ' ' || c != ' ' && c != '\n' && c != '\t' && c != '\r' {
-			r.rest = r.rest[i:]
+	for ; r.at < len(r.data); r.at++ {
+		if c := r.data[r.at]; c != ' ' && c != '\n' && c != '\t' && c != '\r' {
 			return c
 		}
 	}
-	r.rest = nil
 	return 0
 }
 
@@ -47,7 +46,7 @@ func (r *jsonReader) take(c byte) bool {
 	if r.next() != c {
 		return false
 	}
-	r.rest = r.rest[1:]
+	r.at++
 	return true
 }
 
@@ -61,11 +60,11 @@ func (r *jsonReader) null() bool {
 }
 
 func (r *jsonReader) word(word string) {
-	if !bytes.HasPrefix(r.rest, []byte(word)) {
+	if !bytes.HasPrefix(r.data[r.at:], []byte(word)) {
 		r.fail("no valid JSON")
 		return
 	}
-	r.rest = r.rest[len(word):]
+	r.at += len(word)
 }
 
 // object calls member with each name, and member reads the value.
@@ -109,36 +108,37 @@ func (r *jsonReader) group(begin, end byte, one func()) {
 
 // literal cuts off a string with its quotes, or a number or word.
 func (r *jsonReader) literal() []byte {
-	end := 0
-	if r.next() == '"' {
+	quoted := r.next() == '"'
+	begin, end := r.at, r.at
+	if quoted {
 		end = r.quoted()
 	} else {
-		for end < len(r.rest) && isPlain(r.rest[end]) {
+		for end < len(r.data) && isPlain(r.data[end]) {
 			end++
 		}
 	}
-	if end == 0 {
+	if end == begin {
 		r.fail("no valid JSON: no value")
 		return nil
 	}
-	literal := r.rest[:end]
-	r.rest = r.rest[end:]
-	return literal
+	r.at = end
+	return r.data[begin:end]
 }
 
-// quoted is the length of the string that comes next, 0 if it has no end.
+// quoted is where the string that comes next ends; where it begins, if it has no
+// end.
 func (r *jsonReader) quoted() int {
-	for end := 1; end < len(r.rest); end++ {
-		switch c := r.rest[end]; {
+	for end := r.at + 1; end < len(r.data); end++ {
+		switch c := r.data[end]; {
 		case c == '"':
 			return end + 1
 		case c == '\\':
 			end++
 		case c < 0x20:
-			return 0
+			return r.at
 		}
 	}
-	return 0
+	return r.at
 }
 
 // isPlain says whether c can stand in a number or a word.

@@ -177,7 +177,7 @@ func TestTextsReadAndWriteAsEncodingJSONDoes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r := jsonReader{rest: quoted}
+		r := jsonReader{data: quoted}
 		if got := r.text(); got != text || r.err != nil {
 			t.Fatalf("%s was read as %q, %v", quoted, got, r.err)
 		}
@@ -190,7 +190,7 @@ func TestEscapedAndBrokenTextsAreReadAsEncodingJSONDoes(t *testing.T) {
 		if err := json.Unmarshal([]byte(literal), &want); err != nil {
 			t.Fatal(err)
 		}
-		r := jsonReader{rest: []byte(literal)}
+		r := jsonReader{data: []byte(literal)}
 		if got := r.text(); got != want || r.err != nil {
 			t.Errorf("%s was read as %q, %v, want %q", literal, got, r.err, want)
 		}

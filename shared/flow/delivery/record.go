@@ -1,0 +1,179 @@
+package delivery
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/kesher-io/kesher/events"
+	"github.com/kesher-io/kesher/shared/core/item"
+)
+
+// attrBody is where an AWS user's own item in an inbox (IN#) carries the tracking
+// call, as text or as a map.
+const attrBody = "body"
+
+// RecordOf is the record that the table's stream would send for a change that
+// was made at the given time.
+func RecordOf(c item.Change, at time.Time) events.StreamRecord {
+	size := len(item.AttrPK) + len(c.Key.PK) + len(item.AttrSK) + len(c.Key.SK)
+	for _, image := range []*item.Item{c.Old, c.New} {
+		if image != nil {
+			size += image.Size()
+		}
+	}
+	return events.StreamRecord{
+		EventID:      c.Seq,
+		EventName:    string(c.Event()),
+		EventVersion: "1.1",
+		EventSource:  "aws:dynamodb",
+		DynamoDB: events.StreamChange{
+			ApproximateCreationDateTime: float64(at.Unix()),
+			Keys:                        events.Attributes{item.AttrPK: events.Text(c.Key.PK), item.AttrSK: events.Text(c.Key.SK)},
+			NewImage:                    attributesOf(c.New),
+			OldImage:                    attributesOf(c.Old),
+			SequenceNumber:              c.Seq,
+			SizeBytes:                   int64(size),
+			StreamViewType:              "NEW_AND_OLD_IMAGES",
+		},
+	}
+}
+
+func attributesOf(it *item.Item) events.Attributes {
+	if it == nil {
+		return nil
+	}
+	a := make(events.Attributes, 11+len(it.Counters))
+	a[item.AttrPK], a[item.AttrSK] = events.Text(it.PK), events.Text(it.SK)
+	a[item.AttrV], a[item.AttrW] = events.Number(it.V), events.Text(it.W)
+	a[item.AttrEpoch], a[item.AttrF] = events.Number(it.E), events.Number(int64(it.F))
+	if it.IK != "" {
+		a[item.AttrIK], a[item.AttrIS] = events.Text(it.IK), events.Text(it.IS)
+	}
+	if it.TTL != 0 {
+		a[item.AttrTTL] = events.Number(it.TTL)
+	}
+	if it.Due != "" {
+		a[item.AttrDue] = events.Text(it.Due)
+	}
+	if it.Body != nil {
+		a[item.AttrDoc] = events.Text(string(it.Body))
+	}
+	for name, n := range it.Counters {
+		a[name] = events.Number(n)
+	}
+	return a
+}
+
+// ChangeOf is the inverse of RecordOf.
+func ChangeOf(r *events.StreamRecord) (item.Change, error) {
+	c := item.Change{Seq: r.DynamoDB.SequenceNumber}
+	c.Key = item.Key{Table: item.Customers, PK: r.DynamoDB.Keys[item.AttrPK].Text, SK: r.DynamoDB.Keys[item.AttrSK].Text}
+	if c.Key.PK == "" || c.Key.SK == "" {
+		return c, fmt.Errorf("record %s: keys %v are none of ours", c.Seq, r.DynamoDB.Keys)
+	}
+	var err error
+	if c.Old, err = itemOf(c.Key, r.DynamoDB.OldImage); err == nil {
+		c.New, err = itemOf(c.Key, r.DynamoDB.NewImage)
+	}
+	if err != nil {
+		return c, fmt.Errorf("record %s: %w", c.Seq, err)
+	}
+	return c, nil
+}
+
+func itemOf(key item.Key, attributes events.Attributes) (*item.Item, error) {
+	if attributes == nil {
+		return nil, nil
+	}
+	it := &item.Item{Key: key}
+	for name, v := range attributes {
+		var err error
+		switch {
+		case v.Type == events.TypeS && setText(it, name, v.Text):
+		case v.Type == events.TypeN:
+			err = setNumber(it, name, v.Text)
+		case name == attrBody && v.Type == events.TypeM:
+			it.Body, err = json.Marshal(plain(v))
+		}
+		if err != nil {
+			return nil, fmt.Errorf("attribute %s: %w", name, err)
+		}
+	}
+	return it, nil
+}
+
+// setText says whether the name is one of ours.
+func setText(it *item.Item, name, text string) bool {
+	switch name {
+	case item.AttrW:
+		it.W = text
+	case item.AttrIK:
+		it.IK = text
+	case item.AttrIS:
+		it.IS = text
+	case item.AttrDue:
+		it.Due = text
+	case item.AttrDoc, attrBody:
+		it.Body = []byte(text)
+	default:
+		return false
+	}
+	return true
+}
+
+// setNumber leaves out a number that is neither ours nor a counter, such as an
+// AWS user may have beside the body.
+func setNumber(it *item.Item, name, text string) error {
+	n, err := strconv.ParseInt(text, 10, 64)
+	switch name {
+	case item.AttrV:
+		it.V = n
+	case item.AttrEpoch:
+		it.E = n
+	case item.AttrF:
+		it.F = int(n)
+	case item.AttrTTL:
+		it.TTL = n
+	default:
+		if err == nil {
+			if it.Counters == nil {
+				it.Counters = map[string]int64{}
+			}
+			it.Counters[name] = n
+		}
+		return nil
+	}
+	return err
+}
+
+// plain is the JSON that a value in DynamoDB's JSON stands for.
+func plain(v events.AttributeValue) any {
+	switch set := v.Set.(type) {
+	case events.Attributes:
+		object := make(map[string]any, len(set))
+		for name, member := range set {
+			object[name] = plain(member)
+		}
+		return object
+	case []events.AttributeValue:
+		list := make([]any, len(set))
+		for i := range set {
+			list[i] = plain(set[i])
+		}
+		return list
+	case nil:
+		if v.Type == events.TypeN {
+			return json.Number(v.Text)
+		}
+		return v.Text
+	case bool:
+		if v.Type == events.TypeNULL {
+			return nil
+		}
+		return set
+	default: // sets
+		return set
+	}
+}
