@@ -18,7 +18,6 @@ import (
 	"github.com/kesher-io/kesher/events"
 	"github.com/kesher-io/kesher/shared/core/plan"
 	"github.com/kesher-io/kesher/shared/flow"
-	"github.com/kesher-io/kesher/shared/flow/deliver"
 )
 
 var _ flow.Mailer = (*Mailer)(nil)
@@ -140,19 +139,4 @@ func (m *Mailer) Account(ctx context.Context) (Account, error) {
 		a.Plan = string(p.CurrentPlan)
 	}
 	return a, nil
-}
-
-var _ deliver.Rater = (*Mailer)(nil)
-
-// Allowance is the account in the words of the pacer.
-func (m *Mailer) Allowance(ctx context.Context) (deliver.Allowance, error) {
-	a, err := m.Account(ctx)
-	if err != nil {
-		return deliver.Allowance{}, err
-	}
-	allowed := deliver.Allowance{PerSecond: a.Rate, PerDay: max(a.Quota, 0), Used: a.Used}
-	if !a.Enabled {
-		allowed.Paused = "SES has paused sending (" + a.Health + ")"
-	}
-	return allowed, nil
 }

@@ -17,7 +17,6 @@ import (
 	"github.com/kesher-io/kesher/events"
 	"github.com/kesher-io/kesher/shared/core/plan"
 	"github.com/kesher-io/kesher/shared/flow"
-	"github.com/kesher-io/kesher/shared/flow/deliver"
 	"github.com/kesher-io/kesher/shared/testkit/awsmodel"
 	"github.com/kesher-io/kesher/shared/testkit/mailertest"
 )
@@ -251,19 +250,6 @@ func TestAccountTellsLimitsAndState(t *testing.T) {
 	for name := range members {
 		if _, ok := known[name]; !ok {
 			t.Errorf("the model has no %s", name)
-		}
-	}
-}
-
-func TestAllowanceTellsThePacerWhatItMaySpend(t *testing.T) {
-	for body, want := range map[string]deliver.Allowance{
-		`{"SendingEnabled":true,"SendQuota":{"Max24HourSend":50000,"MaxSendRate":14,"SentLast24Hours":7}}`: {PerSecond: 14, PerDay: 50000, Used: 7},
-		`{"SendingEnabled":true,"SendQuota":{"Max24HourSend":-1,"MaxSendRate":14,"SentLast24Hours":7}}`:    {PerSecond: 14, Used: 7},
-		`{"SendingEnabled":false,"EnforcementStatus":"SHUTDOWN"}`:                                          {Paused: "SES has paused sending (SHUTDOWN)"},
-	} {
-		got, err := accountServer(t, body).Allowance(t.Context())
-		if err != nil || got != want {
-			t.Errorf("%s: got %+v, %v, want %+v", body, got, err, want)
 		}
 	}
 }
