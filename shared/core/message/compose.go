@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"encoding/base64"
 	"fmt"
-	"io"
-	"mime/quotedprintable"
 	"net/url"
 	"strings"
 	"time"
@@ -57,7 +55,10 @@ func Compose(c Composition) ([]byte, error) {
 	if h.err != nil {
 		return nil, h.err
 	}
-	return h.with(boundary, c.Text, c.HTML)
+	if !utf8.ValidString(c.Text) || !utf8.ValidString(c.HTML) {
+		return nil, fmt.Errorf("a body is not UTF-8")
+	}
+	return h.with(boundary, c.Text, c.HTML), nil
 }
 
 // headers collects header fields and keeps the first error.
@@ -67,7 +68,7 @@ type headers struct {
 }
 
 // with returns the whole mail.
-func (h *headers) with(boundary, text, html string) ([]byte, error) {
+func (h *headers) with(boundary, text, html string) []byte {
 	b := &h.b
 	b.Grow(len(text) + len(html) + (len(text)+len(html))/8 + 512)
 	b.WriteString("\r\n")
@@ -76,27 +77,11 @@ func (h *headers) with(boundary, text, html string) ([]byte, error) {
 			continue
 		}
 		fmt.Fprintf(b, "--%s\r\nContent-Type: text/%s; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n", boundary, part.kind)
-		if err := quote(b, part.content); err != nil {
-			return nil, err
-		}
+		quote(b, part.content)
 		b.WriteString("\r\n")
 	}
 	fmt.Fprintf(b, "--%s--\r\n", boundary)
-	return b.Bytes(), nil
-}
-
-// quote writes quoted-printable: lines of at most 76 characters, line breaks as
-// CRLF.
-func quote(w io.Writer, content string) error {
-	if !utf8.ValidString(content) {
-		return fmt.Errorf("body is not UTF-8")
-	}
-	content = strings.ReplaceAll(content, "\r\n", "\n")
-	q := quotedprintable.NewWriter(w)
-	if _, err := io.WriteString(q, strings.ReplaceAll(content, "\r", "\n")); err != nil {
-		return err
-	}
-	return q.Close()
+	return b.Bytes()
 }
 
 // add writes a field whose value is ours.

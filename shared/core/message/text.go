@@ -1,7 +1,6 @@
 package message
 
 import (
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -16,25 +15,26 @@ func Text(src string) string {
 	return tidy(strings.NewReplacer(liquid.URLStart, "", liquid.URLEnd, "").Replace(text))
 }
 
-var (
-	trailingSpace = regexp.MustCompile(`[ \t]+\n`)
-	blankLines    = regexp.MustCompile(`\n{3,}`)
-)
-
 // tidy takes out what loops and conditions left: spaces at line ends, runs of
-// empty lines.
+// empty lines, and those at the beginning and the end.
 func tidy(text string) string {
-	text = strings.ReplaceAll(text, "\r\n", "\n")
-	if strings.Contains(text, " \n") || strings.Contains(text, "\t\n") {
-		text = trailingSpace.ReplaceAllString(text, "\n")
+	var b strings.Builder
+	b.Grow(len(text))
+	empty := 0 // lines since the last one with words
+	for line := range strings.Lines(text) {
+		line = strings.TrimRight(line, " \t\r\n")
+		if line == "" {
+			empty++
+			continue
+		}
+		if empty > 0 && b.Len() > 0 {
+			b.WriteByte('\n')
+		}
+		empty = 0
+		b.WriteString(line)
+		b.WriteByte('\n')
 	}
-	if strings.Contains(text, "\n\n\n") {
-		text = blankLines.ReplaceAllString(text, "\n\n")
-	}
-	if text = strings.TrimSpace(text); text == "" {
-		return ""
-	}
-	return text + "\n"
+	return b.String()
 }
 
 // textWriter lays out the text of an HTML document. Liquid tags are single

@@ -39,7 +39,9 @@ type Program struct {
 	root      render.Node
 	outputs   []output
 	texts     []string
+	size      int      // of texts
 	roots     []string // variables that must be bound, sorted
+	filters   []string // that it calls
 	variables []Variable
 }
 
@@ -50,12 +52,15 @@ type output struct {
 	place place
 }
 
-// names of the tags we write into the instrumented source.
+// Names of the tags in the instrumented source. Text, outputs, URLs and captures
+// are ours: they write into the run's own buffer, where the library would copy
+// every byte three times.
 const (
-	tagOut  = "kesher_out"
-	tagText = "kesher_text"
-	tagStep = "kesher_step"
-	tagURL  = "kesher_url"
+	tagText    = "kesher_text"
+	tagOut     = "kesher_out"
+	tagStep    = "kesher_step"
+	tagURL     = "kesher_url"
+	tagCapture = "kesher_capture"
 )
 
 // Compile checks a source and makes it ready to render. Errors are *Error.
@@ -68,11 +73,11 @@ func Compile(s *Source, format Format) (*Program, error) {
 	if err := c.checkTags(); err != nil {
 		return nil, err
 	}
-	p.variables, p.roots = readVariables(s)
 	instrumented, err := c.instrument()
 	if err != nil {
 		return nil, err
 	}
+	p.variables, p.roots = readVariables(s)
 	config := c.config()
 	root, perr := config.Compile(instrumented, parser.SourceLoc{LineNo: 1})
 	if perr != nil {
@@ -213,9 +218,10 @@ func isClause(name string) bool {
 // checkExpression refuses unknown filters by name, and ranges outside of for.
 func (c *compiler) checkExpression(tag *Tag) error {
 	for _, name := range filterNames(tag.Args) {
-		if !filterTable[name].IsValid() {
+		if filterTable[name] == nil {
 			return c.errorf(tag, "uses the filter %q, which does not exist here", name)
 		}
+		c.call(name)
 		if name == "date" && nowDate.MatchString(tag.Args) {
 			return c.errorf(tag, `asks for the date of "now": a mail may leave later than it is written (use a time of the event or the run)`)
 		}
@@ -224,10 +230,17 @@ func (c *compiler) checkExpression(tag *Tag) error {
 	if tag.Name != "for" && slices.ContainsFunc(words, func(w lexeme) bool { return w.kind == lexSymbol && w.text == ".." }) {
 		return c.errorf(tag, "uses a range, which is for {%% for %%} only")
 	}
-	if i := slices.IndexFunc(words, func(w lexeme) bool { return strings.HasPrefix(w.text, "kesher") && w.kind == lexIdent }); i >= 0 && !strings.HasPrefix(tag.Args, frameRoot) {
+	if i := slices.IndexFunc(words, func(w lexeme) bool { return strings.HasPrefix(w.text, "kesher") && w.kind == lexIdent }); i >= 0 && !ofFrame.MatchString(tag.Args) {
 		return c.errorf(tag, "uses %s, a name that Kesher keeps for itself", words[i].text)
 	}
 	return nil
+}
+
+// call notes a filter that the program calls.
+func (c *compiler) call(filter string) {
+	if !slices.Contains(c.program.filters, filter) {
+		c.program.filters = append(c.program.filters, filter)
+	}
 }
 
 var nowDate = regexp.MustCompile(`^\s*['"](now|today)['"]\s*\|`)
@@ -235,109 +248,106 @@ var nowDate = regexp.MustCompile(`^\s*['"](now|today)['"]\s*\|`)
 // frameRoot begins every expression that the product itself adds around a body.
 const frameRoot = "kesher_frame."
 
+var ofFrame = regexp.MustCompile(`^kesher_frame\.\w+$`)
+
 func (c *compiler) errorf(tag *Tag, format string, args ...any) error {
 	return &Error{Part: c.source.Part, Line: tag.Line, Message: tag.Raw + " " + fmt.Sprintf(format, args...)}
 }
 
-// instrument writes the source the library compiles: outputs and awkward text
-// by number, a counting step at the head of every loop, URL attributes whole.
+// instrument writes the source the library compiles: text and outputs by number,
+// a counting step at the head of every loop, URL attributes whole.
 func (c *compiler) instrument() (string, error) {
 	var b strings.Builder
 	starts, ends := map[int]bool{}, map[int]bool{}
 	for _, r := range c.layout.regions {
 		starts[r.start], ends[r.end] = true, true
 	}
-	flushed := 0
-	flush := func(to int) {
-		c.text(&b, c.source.Coded[flushed:to])
-		flushed = to
-	}
-	for i, r := range c.source.Coded {
+	coded := c.source.Coded
+	text := textRun{compiler: c, out: &b}
+	for i, r := range coded {
+		n := int(r) - codeBase
+		if ends[i] || starts[i] || n >= 0 {
+			text.end(i, n)
+		}
 		if ends[i] {
-			flush(i)
 			b.WriteString("{%end" + tagURL + "%}")
 		}
 		if starts[i] {
-			flush(i)
 			b.WriteString("{%" + tagURL + "%}")
 		}
-		n := int(r) - codeBase
 		if n < 0 {
 			continue
 		}
-		flush(i)
-		flushed = i + len(string(r))
 		if err := c.tag(&b, n); err != nil {
 			return "", err
 		}
+		text.begin(i+len(string(r)), c.source.Tags[n].trimR)
 	}
-	flush(len(c.source.Coded))
-	if ends[len(c.source.Coded)] {
-		b.WriteString("{%end" + tagURL + "%}")
-	}
+	text.end(len(coded), -1)
 	return b.String(), nil
 }
 
-// text writes a run of text; one the library could take for a tag goes by number.
-func (c *compiler) text(b *strings.Builder, text string) {
+// textRun is the text between two tags.
+type textRun struct {
+	*compiler
+	out   *strings.Builder
+	start int
+	trimL bool // the tag before it ends in -%}
+}
+
+func (t *textRun) begin(start int, trimL bool) { t.start, t.trimL = start, trimL }
+
+// end writes the run up to i, where tag n begins (-1: none does).
+func (t *textRun) end(i, n int) {
+	text := strings.NewReplacer(URLStart, "", URLEnd, "").Replace(t.source.Coded[t.start:i])
+	if t.trimL {
+		text = strings.TrimLeft(text, " \t\r\n")
+	}
+	if n >= 0 && t.source.Tags[n].trimL {
+		text = strings.TrimRight(text, " \t\r\n")
+	}
+	t.begin(i, false)
 	if text == "" {
 		return
 	}
-	text = strings.NewReplacer(URLStart, "", URLEnd, "").Replace(text)
-	if strings.Contains(text, "{") {
-		fmt.Fprintf(b, "{%%%s %d%%}", tagText, len(c.program.texts))
-		c.program.texts = append(c.program.texts, text)
-		return
-	}
-	b.WriteString(text)
+	// Its line breaks stand behind the number: the library counts them for errors.
+	fmt.Fprintf(t.out, "{%%%s %d%s%%}", tagText, len(t.program.texts), strings.Repeat("\n", strings.Count(text, "\n")))
+	t.program.texts = append(t.program.texts, text)
+	t.program.size += len(text)
 }
 
+// tag writes one tag.
 func (c *compiler) tag(b *strings.Builder, n int) error {
 	tag := &c.source.Tags[n]
-	name, args := tag.Name, tag.Args
+	if err := c.parseable(tag); err != nil {
+		return err
+	}
 	switch {
 	case tag.Output:
 		expr, err := expressions.Parse(tag.Args)
 		if err != nil {
-			return c.errorf(tag, "can't be read: %v", err)
+			return err
 		}
-		name, args = tagOut, strconv.Itoa(len(c.program.outputs))
+		fmt.Fprintf(b, "{%%%s %d%%}", tagOut, len(c.program.outputs))
 		c.program.outputs = append(c.program.outputs, output{expr: expr, tag: tag, place: c.layout.spots[n].place})
-	case name == "for":
-		args = listed(args)
-	}
-	left, right := "", ""
-	if tag.trimL {
-		left = "-"
-	}
-	if tag.trimR {
-		right = "-"
-	}
-	if err := c.parseable(tag); err != nil {
-		return err
-	}
-	fmt.Fprintf(b, "{%%%s %s %s%s%%}", left, name, args, right)
-	if name == "for" {
+	case tag.Name == "for":
+		c.call("list")
 		work, size := c.body(n)
-		fmt.Fprintf(b, "{%%%s %d %d%%}", tagStep, work, size)
+		fmt.Fprintf(b, "{%%for %s%%}{%%%s %d %d%%}", listed(tag.Args), tagStep, work, size)
+	case tag.Name == "capture":
+		fmt.Fprintf(b, "{%%%s %s%%}", tagCapture, tag.Args)
+	case tag.Name == "endcapture":
+		fmt.Fprintf(b, "{%%end%s%%}", tagCapture)
+	default:
+		fmt.Fprintf(b, "{%%%s %s%%}", tag.Name, tag.Args)
 	}
 	return nil
 }
 
 // parseable compiles a tag alone, so that the error names it and its line.
 func (c *compiler) parseable(tag *Tag) error {
-	var err error
-	switch tag.Name {
-	case "if", "unless", "elsif", "case":
-		_, err = expressions.Parse(tag.Args)
-	case "when":
-		_, err = expressions.ParseStatement(expressions.WhenStatementSelector, tag.Args)
-	case "for":
-		_, err = expressions.ParseStatement(expressions.LoopStatementSelector, tag.Args)
-	case "assign":
-		_, err = expressions.ParseStatement(expressions.AssignStatementSelector, tag.Args)
-	}
-	if err == nil && strings.Contains(tag.Args, "%}") {
+	err := parse(tag)
+	if err == nil && !tag.Output && strings.Contains(tag.Args, "%}") {
 		err = errors.New(`%} may not stand in a text here`)
 	}
 	if err != nil {
@@ -345,6 +355,33 @@ func (c *compiler) parseable(tag *Tag) error {
 	}
 	return nil
 }
+
+// parse tries the library's parser, which panics at some mistakes (a number too
+// large, a letter that begins no name).
+func parse(tag *Tag) (err error) {
+	defer func() {
+		if x := recover(); x != nil {
+			err = fmt.Errorf("%v", x)
+		}
+	}()
+	switch tag.Name {
+	case "", "if", "unless", "elsif", "case":
+		_, err = expressions.Parse(tag.Args)
+	case "when":
+		_, err = expressions.ParseStatement(expressions.WhenStatementSelector, tag.Args)
+	case "for":
+		_, err = expressions.ParseStatement(expressions.LoopStatementSelector, tag.Args)
+	case "assign":
+		_, err = expressions.ParseStatement(expressions.AssignStatementSelector, tag.Args)
+	case "capture":
+		if !reName.MatchString(tag.Args) {
+			err = errors.New("it takes one name")
+		}
+	}
+	return err
+}
+
+var reName = regexp.MustCompile(`^[A-Za-z_]\w*$`)
 
 // listed puts the filter list behind the collection of a for.
 func listed(args string) string {
@@ -383,28 +420,31 @@ func (c *compiler) body(n int) (work, size int) {
 	return work, size
 }
 
-// config is the library's grammar with our tags, and nothing that reads a file.
+// config is the library's grammar with the tags of this program.
 func (c *compiler) config() render.Config {
 	config := newConfig()
-	config.AddTag(tagOut, func(args string) (func(io.Writer, render.Context) error, error) {
-		n, err := strconv.Atoi(args)
-		if err != nil {
-			return nil, err
-		}
-		return c.program.outputs[n].render, nil
-	})
-	config.AddTag(tagText, func(args string) (func(io.Writer, render.Context) error, error) {
-		n, err := strconv.Atoi(args)
-		if err != nil {
-			return nil, err
-		}
-		text := c.program.texts[n]
-		return func(w io.Writer, _ render.Context) error { _, err := io.WriteString(w, text); return err }, nil
-	})
+	config.AddTag(tagText, numbered(func(n int) renderFunc { return writeText(c.program.texts[n]) }))
+	config.AddTag(tagOut, numbered(func(n int) renderFunc { return c.program.outputs[n].render }))
 	return config
 }
 
-// newConfig is the grammar that compiling and rendering share.
+// renderFunc is what the library calls to render a tag.
+type renderFunc = func(io.Writer, render.Context) error
+
+// numbered compiles a tag whose argument is a number of ours.
+func numbered(get func(n int) renderFunc) render.TagCompiler {
+	return func(args string) (func(io.Writer, render.Context) error, error) {
+		n, err := strconv.Atoi(args)
+		if err != nil {
+			return nil, err
+		}
+		return get(n), nil
+	}
+}
+
+// newConfig is the grammar that compiling and rendering share: the library's
+// without what reads files, and without cycle, which is not safe for concurrent
+// use.
 func newConfig() render.Config {
 	config := render.NewConfig()
 	tags.AddStandardTags(&config)
@@ -414,6 +454,7 @@ func newConfig() render.Config {
 	config.TemplateStore = noFiles{}
 	config.AddTag(tagStep, compileStep)
 	config.AddBlock(tagURL).Renderer(renderURL)
+	config.AddBlock(tagCapture).Renderer(renderCapture)
 	return config
 }
 

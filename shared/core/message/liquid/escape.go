@@ -1,10 +1,12 @@
 package liquid
 
 import (
+	"errors"
 	"fmt"
 	"html"
 	"net/netip"
 	"net/url"
+	"reflect"
 	"strconv"
 	"strings"
 	"time"
@@ -17,6 +19,7 @@ type place int
 const (
 	inText      place = iota // between HTML tags
 	inAttribute              // in a quoted attribute that is no URL
+	inWholeURL               // alone in a URL attribute
 	inURL                    // first in a URL: may bring its scheme
 	inPlainURL               // the same in text/plain
 	inPath                   // behind the start of a URL
@@ -50,18 +53,24 @@ func escape(value string, at place, dir string) (string, error) {
 		return html.EscapeString(value), nil
 	case inPlain, inHeader:
 		return isolate(value, dir), nil
+	case inWholeURL:
+		value = encodeURL(value)
+		return html.EscapeString(value), checkURL(value)
 	case inURL:
 		return html.EscapeString(encodeURL(value)), nil
 	case inPlainURL:
 		return encodeURL(value), nil
 	case inPath:
-		return strings.ReplaceAll(url.PathEscape(value), "%2F", "/"), nil
+		return pathEscaper.Replace(url.PathEscape(value)), nil
 	case inQuery:
 		return url.QueryEscape(value), nil
 	default:
 		return value, nil
 	}
 }
+
+// pathEscaper leaves slashes, and no ampersand, which HTML would read as well.
+var pathEscaper = strings.NewReplacer("%2F", "/", "&", "%26")
 
 // Rendered is a text that was rendered before, like the subject in <title>: its
 // values have been cleaned and isolated, only its place asks for escaping.
@@ -104,12 +113,24 @@ func isolate(value, dir string) string {
 }
 
 func runsAgainst(value, dir string) bool {
+	if dir != RTL && isASCII(value) {
+		return false
+	}
 	for _, r := range value {
 		if unicode.IsLetter(r) && unicode.In(r, rightToLeft...) != (dir == RTL) {
 			return true
 		}
 	}
 	return false
+}
+
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= 0x80 {
+			return false
+		}
+	}
+	return true
 }
 
 // rightToLeft are the scripts of living languages that are written that way.
@@ -136,25 +157,35 @@ func encodeURL(s string) string {
 	return b.String()
 }
 
+// Errors of CheckURL. They do not show the address: it may be personal.
+var (
+	errURL   = errors.New("is not taken as a link (a link is https, mailto or tel)")
+	errNoURL = errors.New("is empty, where a link must stand")
+)
+
 // CheckURL refuses every address but https, mailto and tel, and http to the
 // loopback address, which is where a local Kesher serves (E16). raw is as it
 // stands in an attribute: it is decoded first, as a reader's program would.
 func CheckURL(raw string) error {
-	decoded := strings.Map(func(r rune) rune {
-		if r == '\t' || r == '\n' || r == '\r' || unicode.IsControl(r) {
+	return checkURL(strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
 			return -1 // the WHATWG URL parser drops these before it looks at the scheme
 		}
 		return r
-	}, strings.TrimSpace(html.UnescapeString(raw)))
-	if decoded == "" {
-		return fmt.Errorf("a link is empty")
+	}, strings.TrimSpace(html.UnescapeString(raw))))
+}
+
+// checkURL is CheckURL for an address that is decoded.
+func checkURL(address string) error {
+	if address == "" {
+		return errNoURL
 	}
-	if strings.HasPrefix(decoded, "#") {
+	if strings.HasPrefix(address, "#") {
 		return nil // an anchor within the mail
 	}
-	u, err := url.Parse(decoded)
+	u, err := url.Parse(address)
 	if err != nil {
-		return fmt.Errorf("%.80q is no address (%v)", decoded, err)
+		return errURL
 	}
 	switch scheme := strings.ToLower(u.Scheme); {
 	case scheme == "https" && u.Host != "", scheme == "mailto" && u.Opaque != "", scheme == "tel" && u.Opaque != "":
@@ -162,7 +193,7 @@ func CheckURL(raw string) error {
 	case scheme == "http" && isLoopback(u.Hostname()):
 		return nil
 	default:
-		return fmt.Errorf("%.80q is not taken: a link is https, mailto or tel", decoded)
+		return errURL
 	}
 }
 
@@ -202,7 +233,18 @@ func format(value any) (text string, ok bool, err error) {
 	case map[string]any:
 		return "", false, fmt.Errorf("is an object, not a text (name one of its properties)")
 	default:
+		return formatOther(v)
+	}
+}
+
+// formatOther prints the other kinds of numbers and texts, and nothing else.
+func formatOther(v any) (string, bool, error) {
+	switch reflect.ValueOf(v).Kind() {
+	case reflect.String, reflect.Float32, reflect.Int8, reflect.Int16, reflect.Int32,
+		reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
 		return fmt.Sprint(v), true, nil
+	default:
+		return "", false, errors.New("is not a text or a number")
 	}
 }
 

@@ -30,13 +30,13 @@ var standard = collect(
 )
 
 // own are ours, some in place of the library's.
-var own = map[string]any{
+var own = map[string]filter{
 	"date":        date,
 	"decimals":    decimals,
 	"escape":      same, // every value is escaped for its place anyway
 	"escape_once": same,
 	"list":        list,
-	"url_encode":  func(s string) encoded { return encoded(url.QueryEscape(s)) },
+	"url_encode":  encode,
 }
 
 type dictionary map[string]any
@@ -53,24 +53,54 @@ func collect(names ...string) map[string]any {
 	return kept
 }
 
+// filter is a filter as we call it: its input, and its arguments.
+type filter func(in any, args []any) (any, error)
+
 // filterTable is every filter a template may call.
-var filterTable = func() map[string]reflect.Value {
-	table := make(map[string]reflect.Value, len(standard)+len(own))
+var filterTable = func() map[string]filter {
+	table := make(map[string]filter, len(standard)+len(own))
 	for name, fn := range standard {
-		table[name] = reflect.ValueOf(fn)
+		table[name] = adapted(fn)
 	}
 	for name, fn := range own {
-		table[name] = reflect.ValueOf(fn)
+		table[name] = fn
 	}
 	return table
 }()
+
+// adapted calls a filter of the library, which converts its arguments. What it
+// says of a value that does not fit quotes the value, which may be personal.
+func adapted(fn any) filter {
+	value := reflect.ValueOf(fn)
+	return func(in any, args []any) (any, error) {
+		out, err := values.Call(value, append([]any{in}, args...))
+		var parity *values.CallParityError
+		if err != nil && !errors.As(err, &parity) {
+			err = errWrongValue
+		}
+		return out, err
+	}
+}
+
+var errWrongValue = errors.New("can't work on this value")
+
+// argument is the first argument, or what stands for it.
+func argument[T any](args []any, otherwise T) T {
+	if len(args) == 0 {
+		return otherwise
+	}
+	if v, ok := args[0].(T); ok {
+		return v
+	}
+	return otherwise
+}
 
 // takesNothing are the filters that give something for nothing.
 var takesNothing = map[string]bool{"default": true, "size": true}
 
 // limited wraps a filter so that it counts against the budget, before it runs
 // for the few that can make much out of little.
-func limited(b *budget, name string, fn reflect.Value) any {
+func limited(b *budget, name string, fn filter) any {
 	return func(in any, args ...any) (any, error) {
 		if in == nil && !takesNothing[name] {
 			return nil, nil // what is missing stays missing, and is noticed where it would be printed
@@ -78,7 +108,7 @@ func limited(b *budget, name string, fn reflect.Value) any {
 		if err := b.admit(name, in, args); err != nil {
 			return nil, err
 		}
-		out, err := values.Call(fn, append([]any{in}, args...))
+		out, err := fn(in, args)
 		if err != nil {
 			return nil, err
 		}
@@ -176,14 +206,20 @@ func weight(v any) int {
 	}
 }
 
-func same(v any) any { return v }
+func same(v any, _ []any) (any, error) { return v, nil }
+
+// encode percent-encodes for good: the place of the value does not do it again.
+func encode(v any, _ []any) (any, error) {
+	text, _, err := format(v)
+	return encoded(url.QueryEscape(text)), err
+}
 
 // list is put behind the collection of every loop: a map becomes its pairs in
 // the order of their keys, where the library's order is random.
-func list(v any) any {
+func list(v any, _ []any) (any, error) {
 	m, ok := v.(map[string]any)
 	if !ok {
-		return v
+		return v, nil
 	}
 	keys := make([]string, 0, len(m))
 	for k := range m {
@@ -194,46 +230,47 @@ func list(v any) any {
 	for i, k := range keys {
 		pairs[i] = []any{k, m[k]}
 	}
-	return pairs
+	return pairs, nil
 }
 
 // decimals writes a number with exactly n decimals: {{ item.price | decimals: 2 }}.
-func decimals(v any, places func(int) int) (string, error) {
-	n := places(2)
+func decimals(v any, args []any) (any, error) {
+	n := argument(args, 2)
 	if n < 0 || n > 10 {
-		return "", fmt.Errorf("decimals: %d is not between 0 and 10", n)
+		return nil, fmt.Errorf("%d is not between 0 and 10", n)
 	}
 	f, err := values.Convert(v, reflect.TypeFor[float64]())
 	if err != nil {
-		return "", err
+		return nil, errWrongValue
 	}
 	return strconv.FormatFloat(f.(float64), 'f', n, 64), nil
 }
 
 var (
-	standardDate = reflect.ValueOf(standard["date"])
+	standardDate = adapted(standard["date"])
 	wideField    = regexp.MustCompile(`%[-_^#0]*\d{3,}`)
 )
 
 // date formats a time by strftime. The library's own would take "now" from the
 // wall clock and read times in the machine's zone.
-func date(v any, format func(string) string) (any, error) {
+func date(v any, args []any) (any, error) {
 	at, err := moment(v)
 	if err != nil {
 		return nil, err
 	}
-	layout := format("%Y-%m-%d")
+	layout := argument(args, "%Y-%m-%d")
 	if wideField.MatchString(layout) {
-		return nil, fmt.Errorf("date: %q pads too far", layout)
+		return nil, fmt.Errorf("%q pads too far", layout)
 	}
-	return values.Call(standardDate, []any{at, layout})
+	return standardDate(at, []any{layout})
 }
 
-// moment reads RFC 3339, a date, or Unix seconds; UTC where no zone is given.
+// moment reads RFC 3339, a date, or Unix seconds: in the zone that is written
+// there, else in UTC.
 func moment(v any) (time.Time, error) {
 	switch v := v.(type) {
 	case time.Time:
-		return v.UTC(), nil
+		return v, nil
 	case int:
 		return time.Unix(int64(v), 0).UTC(), nil
 	case int64:
@@ -250,5 +287,5 @@ func moment(v any) (time.Time, error) {
 			return time.Time{}, errors.New(`a mail has no "now": it may leave later than it is written (use a time of the event or the run)`)
 		}
 	}
-	return time.Time{}, fmt.Errorf("date: %v is no time (write it as RFC 3339)", v)
+	return time.Time{}, errors.New("the value is no time (RFC 3339, a date, or Unix seconds)")
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/net/html"
 )
@@ -14,7 +15,7 @@ import (
 type spot struct {
 	place place
 	zone  string // "text", "inside <a>", "href of <a>", "comment"...
-	node  int    // number of the HTML token for everything that is not text
+	node  int    // number of the HTML token for everything but text
 	url   bool
 }
 
@@ -62,6 +63,7 @@ type layouter struct {
 	source *Source
 	node   int
 	raw    string // the element whose content is not HTML: style, title
+	inside int    // number of the conditional comment around, 0 = none
 }
 
 func (l *layouter) document(doc string, base int) error {
@@ -113,7 +115,7 @@ func (l *layouter) text(raw string) error {
 		if tag.Output && l.raw != "" && l.raw != "title" {
 			return l.errorTag(tag, "may not stand in <%s>: a value of a customer must not become CSS or code", l.raw)
 		}
-		sp := spot{place: inText, zone: zone}
+		sp := spot{place: inText, zone: zone, node: l.inside}
 		if l.raw != "" {
 			sp.node = l.node
 		}
@@ -126,7 +128,8 @@ func (l *layouter) text(raw string) error {
 // them; so their inside is laid out like the rest.
 func (l *layouter) comment(raw string, offset int) error {
 	if inner, at, ok := conditional(raw); ok {
-		defer func(outer string) { l.raw = outer }(l.raw)
+		defer func(raw string) { l.raw, l.inside = raw, 0 }(l.raw)
+		l.inside = l.node
 		return l.document(inner, offset+at)
 	}
 	return l.each(raw, func(n int, tag *Tag) error {
@@ -193,7 +196,7 @@ func (l *layouter) attribute(element string, a attribute, raw string, offset int
 	if a.name == "srcset" || a.name == "srcdoc" {
 		return l.errorf(value, "may not stand in %s", a.name)
 	}
-	if isURL {
+	if isURL && utf8.RuneCountInString(value) > 1 {
 		l.regions = append(l.regions, region{offset + a.start, offset + a.end})
 	}
 	return l.value(element, a.name, value, isURL)
@@ -205,7 +208,7 @@ func (l *layouter) literal(element, name, value string, offset int, isURL bool) 
 	}
 	if isURL {
 		if err := CheckURL(value); err != nil {
-			return l.refuse(offset, fmt.Sprintf("%s of <%s>: %v", name, element, err))
+			return l.refuse(offset, fmt.Sprintf("%s of <%s>: %.80q %v", name, element, value, err))
 		}
 	}
 	return nil
@@ -225,7 +228,10 @@ func (l *layouter) value(element, name, value string, isURL bool) error {
 			return l.errorTag(tag, "may not stand in style: a value of a customer must not become CSS (choose between styles with {%% if %%})")
 		}
 		sp := spot{place: inAttribute, zone: zone, node: l.node, url: isURL}
-		if isURL {
+		switch {
+		case isURL && utf8.RuneCountInString(value) == 1:
+			sp.place = inWholeURL
+		case isURL:
 			sp.place = placeInURL(before)
 		}
 		l.spots[int(r)-codeBase] = sp

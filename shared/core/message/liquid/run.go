@@ -11,6 +11,7 @@ import (
 
 	"github.com/osteele/liquid/expressions"
 	"github.com/osteele/liquid/render"
+	"github.com/osteele/liquid/values"
 )
 
 // Run renders the parts of one mail: they share its data and its budget. It is
@@ -18,17 +19,18 @@ import (
 type Run struct {
 	dir      string
 	part     string // that is being rendered
+	out      bytes.Buffer
 	budget   budget
 	config   render.Config
 	bindings map[string]any
 }
 
-// shared is the grammar, without the filters: those count against one run.
+// shared is the grammar, without filters: those count against one run.
 var shared = newConfig()
 
-// budgetName binds the run for our tags; no template can name it (see
+// runName binds the run for our tags; no template can name it (see
 // checkExpression).
-const budgetName = "kesher_run"
+const runName = "kesher_run"
 
 // NewRun begins a mail in the direction dir, over the variables in bindings,
 // which are not changed.
@@ -37,14 +39,18 @@ func NewRun(dir string, bindings map[string]any) *Run {
 	for name, value := range bindings {
 		r.bindings[name] = value
 	}
-	r.bindings[budgetName] = r
+	r.bindings[runName] = r
 	r.bindings["null"] = nil
 	r.config = shared
 	r.config.Config.Config = expressions.NewConfig()
-	for name, fn := range filterTable {
-		r.config.AddFilter(name, limited(&r.budget, name, fn))
-	}
 	return r
+}
+
+// take registers the filters that a program calls, counting against this run.
+func (r *Run) take(filters []string) {
+	for _, name := range filters {
+		r.config.AddFilter(name, limited(&r.budget, name, filterTable[name]))
+	}
 }
 
 // Bind adds a variable.
@@ -63,11 +69,13 @@ func (r *Run) Render(p *Program) (text string, err error) {
 		}
 	}()
 	r.part = p.part
-	var b bytes.Buffer
-	if rerr := render.Render(p.root, &limitedWriter{&b}, r.bindings, r.config); rerr != nil {
+	r.take(p.filters)
+	r.out.Reset()
+	r.out.Grow(p.size + p.size/8)
+	if rerr := render.Render(p.root, io.Discard, r.bindings, r.config); rerr != nil {
 		return "", p.explain(rerr)
 	}
-	return b.String(), nil
+	return r.out.String(), nil
 }
 
 func (p *Program) lineReading(root string) int {
@@ -85,31 +93,32 @@ func (p *Program) explain(err render.Error) error {
 	if errors.As(err, &own) {
 		return own
 	}
-	return &Error{Part: p.part, Line: p.source.lineAt(err.LineNumber()), Message: explain(err)}
+	return &Error{Part: p.part, Line: p.source.lineAt(err.LineNumber()), Message: filterCause(err.Cause()).Error()}
 }
 
-// limitedWriter stops what no step counted: text outside of loops.
-type limitedWriter struct{ b *bytes.Buffer }
-
-func (w *limitedWriter) Write(p []byte) (int, error) {
-	if w.b.Len()+len(p) > maxOutput {
-		return 0, errOutput
+// write puts text into the mail.
+func (r *Run) write(text string) error {
+	if err := r.budget.write(len(text)); err != nil {
+		return &Error{Part: r.part, Message: err.Error()}
 	}
-	return w.b.Write(p)
+	r.out.WriteString(text)
+	return nil
+}
+
+func runOf(ctx render.Context) *Run { return ctx.Get(runName).(*Run) }
+
+func writeText(text string) renderFunc {
+	return func(_ io.Writer, ctx render.Context) error { return runOf(ctx).write(text) }
 }
 
 // render prints one {{ }}.
-func (o *output) render(w io.Writer, ctx render.Context) error {
-	run := ctx.Get(budgetName).(*Run)
+func (o *output) render(_ io.Writer, ctx render.Context) error {
+	run := runOf(ctx)
 	text, err := o.evaluate(run, ctx)
 	if err != nil {
 		return err
 	}
-	if err := run.budget.write(len(text)); err != nil {
-		return o.errorf(run, "%v", err)
-	}
-	_, err = io.WriteString(w, text)
-	return err
+	return run.write(text)
 }
 
 func (o *output) evaluate(run *Run, ctx render.Context) (string, error) {
@@ -124,7 +133,7 @@ func (o *output) evaluate(run *Run, ctx render.Context) (string, error) {
 	if !ok {
 		return "", o.errorf(run, `has no value and no default (give one in meta.yaml under defaults, or write {{ %s | default: "..." }})`, o.tag.Args)
 	}
-	if _, ok := value.(encoded); ok && (o.place >= inURL && o.place <= inQuery) {
+	if _, ok := value.(encoded); ok && (o.place >= inWholeURL && o.place <= inQuery) {
 		return text, nil
 	}
 	if _, ok := value.(Rendered); ok {
@@ -144,11 +153,16 @@ func (o *output) errorf(run *Run, format string, args ...any) error {
 	return &Error{Part: run.part, Line: o.tag.Line, Message: o.tag.Args + ": " + fmt.Sprintf(format, args...)}
 }
 
-// filterCause takes the library's quotes off a filter's own error.
+// filterCause is a filter's own error. The library's errors about types quote
+// the value, which may be personal.
 func filterCause(err error) error {
+	var wrongType values.TypeError
+	if errors.As(err, &wrongType) {
+		return errWrongValue
+	}
 	var filter expressions.FilterError
 	if errors.As(err, &filter) {
-		return filter.Err
+		return fmt.Errorf("%s: %w", filter.FilterName, filter.Err)
 	}
 	return err
 }
@@ -165,7 +179,7 @@ func compileStep(args string) (func(io.Writer, render.Context) error, error) {
 		return nil, err
 	}
 	return func(_ io.Writer, ctx render.Context) error {
-		run := ctx.Get(budgetName).(*Run)
+		run := runOf(ctx)
 		if err := run.budget.step(work, size); err != nil {
 			return &Error{Part: run.part, Message: err.Error()}
 		}
@@ -175,14 +189,25 @@ func compileStep(args string) (func(io.Writer, render.Context) error, error) {
 
 // renderURL writes a whole URL if it may be followed.
 func renderURL(w io.Writer, ctx render.Context) error {
-	run := ctx.Get(budgetName).(*Run)
-	url, err := ctx.InnerString()
-	if err != nil {
+	run := runOf(ctx)
+	start := run.out.Len()
+	if err := ctx.RenderChildren(w); err != nil {
 		return err
 	}
-	if err := CheckURL(url); err != nil {
-		return &Error{Part: run.part, Message: err.Error()}
+	if err := CheckURL(string(run.out.Bytes()[start:])); err != nil {
+		return &Error{Part: run.part, Message: "a link " + err.Error()}
 	}
-	_, err = io.WriteString(w, url)
-	return err
+	return nil
+}
+
+// renderCapture keeps what its body prints in a variable, not in the mail.
+func renderCapture(w io.Writer, ctx render.Context) error {
+	run := runOf(ctx)
+	start := run.out.Len()
+	if err := ctx.RenderChildren(w); err != nil {
+		return err
+	}
+	ctx.Set(ctx.TagArgs(), string(run.out.Bytes()[start:]))
+	run.out.Truncate(start)
+	return nil
 }

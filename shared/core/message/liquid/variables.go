@@ -100,12 +100,14 @@ func (r *reader) alias(expr, suffix string) string {
 		return computed
 	}
 	if filtered {
-		switch filterNames("|" + filter)[0] {
-		case "first", "last":
-			suffix = "[]"
-		case "sort", "reverse", "where", "compact", "uniq", "slice", "sort_natural":
-		default:
-			return computed
+		for _, name := range filterNames("|" + filter) {
+			switch name {
+			case "first", "last":
+				suffix = "[]"
+			case "sort", "sort_natural", "reverse", "where", "compact", "uniq", "slice", "concat":
+			default:
+				return computed
+			}
 		}
 	}
 	resolved := r.resolve(found[0])
@@ -170,7 +172,7 @@ func (r *reader) read(tag *Tag, expr string) {
 func (r *reader) guarded(path string) bool {
 	for _, s := range r.scopes {
 		for _, guard := range s.guards {
-			if guard == path || strings.HasPrefix(path, guard+"[") {
+			if guard == path {
 				return true
 			}
 		}
