@@ -249,3 +249,23 @@ func (t Time) MarshalJSON() ([]byte, error) {
 	}
 	return json.Marshal(t.UTC().Format("2006-01-02T15:04:05.000Z"))
 }
+
+// DecodeInbox reads the call that an AWS user put into the table under IN#: the
+// partition names the user and the sort key the message, so the call need not.
+func DecodeInbox(b []byte, userID, messageID string) (*Call, *Refusal) {
+	c := &Call{}
+	if r := Decode(b, c); r != nil {
+		return nil, r
+	}
+	if given := c.UserID.Reveal(); given != "" && given != userID {
+		return nil, Refuse(InvalidField, "userId", "is another than the item's partition names")
+	}
+	c.UserID = NewPersonal(userID)
+	if c.MessageID == "" {
+		c.MessageID = messageID
+	}
+	if r := c.check(); r != nil {
+		return nil, r
+	}
+	return c, nil
+}

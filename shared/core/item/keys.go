@@ -30,6 +30,8 @@ const (
 	PrefixLedger   = "CONSENT#"
 	PrefixRelease  = "RELEASE#"
 	PrefixPart     = "PART#"
+	// PrefixVisitorOf names, in a customer's partition, the visitors she was.
+	PrefixVisitorOf = "VISITOR#"
 
 	PrefixCustomer = "C#"
 	PrefixVisitor  = "V#"

@@ -28,6 +28,8 @@ type Profile struct {
 	PendingTill int64  `json:"px,omitempty"` // ms
 	// Chosen: she set locale and zone herself, and no call overrides them.
 	Chosen bool `json:"ch,omitempty"`
+	// Placed is when locale and zone were last said (ms).
+	Placed int64 `json:"pl,omitempty"`
 	// Shared: another customer owns this address; only service may mail here.
 	Shared bool `json:"sh,omitempty"`
 	// UserID is kept for exports and lists; it is personal.

@@ -1,0 +1,189 @@
+package collect
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/kesher-io/kesher/shared/core/consent"
+	"github.com/kesher-io/kesher/shared/core/fact"
+	"github.com/kesher-io/kesher/shared/core/ident"
+	"github.com/kesher-io/kesher/shared/core/item"
+	"github.com/kesher-io/kesher/shared/core/journey"
+	"github.com/kesher-io/kesher/shared/core/plan"
+	"github.com/kesher-io/kesher/shared/core/profile"
+	"github.com/kesher-io/kesher/shared/flow"
+	"github.com/kesher-io/kesher/shared/flow/agenda"
+	"github.com/kesher-io/kesher/shared/flow/consents"
+)
+
+// ask keeps an address that a public key gave until a link mailed to it is
+// followed, and asks for that mail. Nothing but the confirmation goes there.
+func (w *work) ask(ctx context.Context, to profile.Secret, edit func(*profile.Profile, *consent.Gate) bool) error {
+	hash := w.Keys.Address(to.Reveal())
+	now := w.st.now.UnixMilli()
+	for range maxAttempts {
+		p := w.profile()
+		changed := edit(&p, &w.st.gate)
+		waiting := p.PendingHash == hash && now < p.PendingTill
+		if waiting && !changed {
+			return nil
+		}
+		if !waiting {
+			p.Pending, p.PendingHash, p.PendingTill = to, hash, now+profile.ConfirmFor.Milliseconds()
+		}
+		ops, err := w.askOps(ctx, p, hash)
+		if err != nil {
+			return err
+		}
+		err = w.Store.Write(ctx, ops...)
+		if err == nil {
+			return w.agenda().Remind(ctx, w.st.key, w.st.epoch, agenda.Pending, time.UnixMilli(p.PendingTill))
+		}
+		if _, conflict := flow.AsConflict(err); !conflict {
+			return err
+		}
+		if err := w.reopen(ctx); err != nil {
+			return err
+		}
+	}
+	return errContended
+}
+
+func (w *work) askOps(ctx context.Context, p profile.Profile, hash string) ([]flow.Op, error) {
+	put, err := w.putProfile(p)
+	if err != nil {
+		return nil, err
+	}
+	ops, err := w.born([]flow.Op{put})
+	if err != nil {
+		return nil, err
+	}
+	more, err := w.requests(ctx, w.st, hash, w.pendingNames())
+	return append(ops, more...), err
+}
+
+// maxRequests bounds the mails that one call can cause, and its transaction.
+const maxRequests = 4
+
+// pendingNames are the permissions to mail her that wait for a confirmation;
+// without one, the address is confirmed alone.
+func (w *work) pendingNames() []string {
+	var names []string
+	for _, name := range slices.Sorted(maps.Keys(w.st.gate.States)) {
+		_, channel := consent.Split(name)
+		if p := w.st.gate.States[name]; p.State == consent.Pending && channel == plan.ChannelEmail && p.Notice != "" {
+			names = append(names, name)
+		}
+	}
+	if len(names) == 0 {
+		return []string{""}
+	}
+	return names[:min(len(names), maxRequests)]
+}
+
+// requests are the facts on which the built-in journey `confirm` mails a link,
+// one per permission, unless the address was asked for it lately (A13, E09).
+func (s *Service) requests(ctx context.Context, st *state, hash string, names []string) ([]flow.Op, error) {
+	o, err := s.owner(ctx, hash)
+	if err != nil {
+		return nil, err
+	}
+	var ops []flow.Op
+	for _, name := range names {
+		if !o.doc.Ask(name, st.now.UnixMilli()) {
+			continue
+		}
+		purpose, channel := consent.Split(name)
+		props := map[string]any{"kind": journey.Confirm, "template": "kesher-confirm", "address": hash}
+		if name != "" {
+			props["purpose"], props["channel"], props["notice"] = purpose, channel, st.gate.States[name].Notice
+		}
+		op, err := s.request(st, ident.Derive("confirm", st.key, hash, name, s.Tokens.Token()), st.now, props)
+		if err != nil {
+			return nil, err
+		}
+		ops = append(ops, op)
+	}
+	if len(ops) == 0 {
+		return nil, nil
+	}
+	put, err := o.put(s.Tokens.Token())
+	return append(ops, put), err
+}
+
+// request is the fact `Message Requested`, which a built-in journey works.
+func (s *Service) request(st *state, id string, at time.Time, props map[string]any) (flow.Op, error) {
+	props["message_id"] = id
+	e := fact.Event{ID: id, Name: fact.MessageRequested, At: at.UnixMilli(), In: st.stamp(s.Tokens), Props: props}
+	it := (*item.Item)(nil).Next(st.at(item.EventSK(fact.MessageRequested, at, id)), s.Tokens.Token(), st.epoch)
+	it.TTL = st.now.Add(keepFor).Unix()
+	err := it.Encode(e)
+	return flow.Put(it, flow.Absent), err
+}
+
+// askFor asks her to confirm what a public key asked for on her behalf, at the
+// address she has or at the one that waits.
+func (s *Service) askFor(ctx context.Context, st *state, res consents.Result) error {
+	names := pendingMail(res)
+	if len(names) == 0 || st.visitor || st.profile == nil {
+		return nil
+	}
+	st.gate, st.epoch = res.Gate, res.Epoch
+	hash := st.profile.AddressHash
+	if st.profile.PendingHash != "" && st.now.UnixMilli() < st.profile.PendingTill {
+		hash = st.profile.PendingHash
+	}
+	if hash == "" {
+		return nil // asked once an address is given
+	}
+	for range maxAttempts {
+		ops, err := s.requests(ctx, st, hash, names)
+		if err != nil || len(ops) == 0 {
+			return err
+		}
+		err = s.Store.Write(ctx, ops...)
+		if _, conflict := flow.AsConflict(err); !conflict {
+			return err
+		}
+	}
+	return errContended
+}
+
+// pendingMail are the permissions to mail her that a call made pending.
+func pendingMail(res consents.Result) []string {
+	var names []string
+	for _, c := range res.Changes {
+		if c.After.State == consent.Pending && c.Statement.Channel == plan.ChannelEmail {
+			names = append(names, c.Statement.Name())
+		}
+	}
+	return names[:min(len(names), maxRequests)]
+}
+
+// Purge forgets an address that nobody confirmed in time: the chore
+// agenda.Pending.
+func (s *Service) Purge(ctx context.Context, customer string) error {
+	st := &state{subject: subject{key: customer, pk: item.CustomerPK(customer)}, now: s.Clock.Now(customer)}
+	for range maxAttempts {
+		if err := st.read(ctx, s.Store); err != nil {
+			return err
+		}
+		p := st.profile
+		if p == nil || p.PendingHash == "" || st.now.UnixMilli() < p.PendingTill {
+			return nil
+		}
+		p.Pending, p.PendingHash, p.PendingTill = "", "", 0
+		it := st.items.profile.Next(st.at(item.SKProfile), s.Tokens.Token(), st.epoch)
+		it.IK, it.IS = st.items.profile.IK, st.items.profile.IS
+		if err := it.Encode(p); err != nil {
+			return err
+		}
+		err := s.Store.Write(ctx, flow.Put(it, flow.Is(st.items.profile)))
+		if _, conflict := flow.AsConflict(err); !conflict {
+			return err
+		}
+	}
+	return errContended
+}

@@ -1,0 +1,235 @@
+package collect
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/kesher-io/kesher/events"
+	"github.com/kesher-io/kesher/shared/core/consent"
+	"github.com/kesher-io/kesher/shared/core/item"
+	"github.com/kesher-io/kesher/shared/core/profile"
+	"github.com/kesher-io/kesher/shared/flow"
+	"github.com/kesher-io/kesher/shared/flow/address"
+)
+
+// identify works identify and alias: first whatever was the visitor's becomes
+// the customer's, then what she is told to be is written.
+func (w *work) identify(ctx context.Context) error {
+	if w.st.visitor {
+		for _, name := range slices.Sorted(maps.Keys(w.c.Traits)) {
+			w.drop(events.NotPermitted, name, "is kept of known customers only")
+		}
+		return nil
+	}
+	visitor := w.st.companion
+	if w.c.Type == events.TypeAlias {
+		visitor = w.Keys.Visitor(w.c.PreviousID.Reveal())
+	}
+	if visitor != "" {
+		if err := w.alias(ctx, visitor); err != nil {
+			return err
+		}
+	}
+	return w.traits(ctx, w.c.Traits)
+}
+
+func (w *work) drop(code events.Code, trait, why string) {
+	w.out.Dropped = append(w.out.Dropped, *events.Refuse(code, "traits."+trait, "%s", why))
+}
+
+// traits writes what the call says of the customer. The address, which decides
+// where her mail goes, has rules of its own.
+func (w *work) traits(ctx context.Context, given map[string]any) error {
+	traits := maps.Clone(given)
+	move, err := w.address(ctx, traits)
+	if err != nil {
+		return err
+	}
+	if move.ask != "" {
+		delete(traits, profile.TraitEmail) // not hers until she confirms it
+	}
+	var dropped []profile.Dropped
+	edit := func(p *profile.Profile, gate *consent.Gate) bool {
+		var changed bool
+		writer := profile.Writer{Plan: w.rel.Plan, Gate: gate, Now: w.st.now.UnixMilli()}
+		changed, dropped = writer.Write(p, traits, w.m.at)
+		if w.st.userID != "" {
+			p.UserID = w.st.userID
+		}
+		return w.place(p) || changed
+	}
+	switch {
+	case move.to != nil:
+		err = w.mover().Move(ctx, w.rel, address.Move{
+			Customer: w.st.key, To: *move.to, Imported: w.src.Import,
+			Edit: func(p *profile.Profile, gate *consent.Gate) error { edit(p, gate); return nil },
+		})
+	case move.ask != "":
+		err = w.ask(ctx, move.ask, edit)
+	default:
+		err = w.writeProfile(ctx, edit)
+	}
+	for _, d := range dropped {
+		w.drop(events.Code(d.Reason), d.Trait, d.Why)
+	}
+	if errors.Is(err, flow.ErrTooLarge) {
+		w.out = refused(events.Refuse(events.TooLarge, "traits."+largest(traits), "makes the profile larger than %d bytes", profile.MaxSize))
+		return nil
+	}
+	return err
+}
+
+// largest names the trait that takes most room.
+func largest(traits map[string]any) string {
+	name, most := "", -1
+	for _, n := range slices.Sorted(maps.Keys(traits)) {
+		if text, _ := json.Marshal(traits[n]); len(text) > most {
+			name, most = n, len(text)
+		}
+	}
+	return name
+}
+
+// writeProfile writes the profile as edit changes it; nothing when it does not.
+func (w *work) writeProfile(ctx context.Context, edit func(*profile.Profile, *consent.Gate) bool) error {
+	for range maxAttempts {
+		p := w.profile()
+		if changed := edit(&p, &w.st.gate); !changed && w.st.profile != nil {
+			return nil
+		}
+		put, err := w.putProfile(p)
+		if err != nil {
+			return err
+		}
+		ops, err := w.born([]flow.Op{put})
+		if err != nil {
+			return err
+		}
+		err = w.Store.Write(ctx, ops...)
+		if _, conflict := flow.AsConflict(err); !conflict {
+			return err
+		}
+		if err := w.reopen(ctx); err != nil {
+			return err
+		}
+		if w.out.Refused = w.st.refuses(w.m.at); w.out.Refused != nil {
+			return nil
+		}
+	}
+	return errContended
+}
+
+// profile is a copy of what is stored, for editing.
+func (w *work) profile() profile.Profile {
+	if w.st.profile == nil {
+		return profile.Profile{}
+	}
+	p := *w.st.profile
+	p.Traits = maps.Clone(p.Traits)
+	return p
+}
+
+// place takes the customer's language and zone from the call's context, unless
+// she has chosen them herself.
+func (w *work) place(p *profile.Profile) (changed bool) {
+	if w.c.Context == nil || p.Chosen || w.m.at < p.Placed {
+		return false
+	}
+	before := [2]string{p.Locale, p.Zone}
+	if lang, ok := profile.Locale(w.c.Context.Locale); ok {
+		p.Locale = lang
+	}
+	if zone := w.c.Context.Timezone; zone != "" && zone != "Local" {
+		if _, err := time.LoadLocation(zone); err == nil {
+			p.Zone = zone
+		}
+	}
+	if before == [2]string{p.Locale, p.Zone} {
+		return false
+	}
+	p.Placed = w.m.at
+	return true
+}
+
+// move is what a call means for where her mail goes: to is a new address ("" =
+// none any more), ask one that she must confirm first.
+type move struct {
+	to  *profile.Secret
+	ask profile.Secret
+}
+
+// address judges the trait that is an address. The public key never replaces one.
+func (w *work) address(ctx context.Context, traits map[string]any) (move, error) {
+	given, has := traits[profile.TraitEmail]
+	decl, known := w.rel.Plan.Traits[profile.TraitEmail]
+	p := w.profile()
+	if !has || !known || p.Traits[profile.TraitEmail].At > w.m.at {
+		return move{}, nil
+	}
+	if given == nil {
+		if w.src.Kind == Public {
+			delete(traits, profile.TraitEmail)
+			w.drop(events.NotPermitted, profile.TraitEmail, "is not a public key's to remove")
+			return move{}, nil
+		}
+		if p.AddressHash == "" {
+			return move{}, nil
+		}
+		return move{to: new(profile.Secret)}, nil
+	}
+	text, ok := given.(string)
+	if !ok || decl.Accepts(given) != nil {
+		return move{}, nil // refused as any other trait of a wrong type
+	}
+	hash := w.Keys.Address(text)
+	settled, err := w.settled(ctx, &p, hash)
+	if err != nil || settled {
+		return move{}, err
+	}
+	to := profile.Secret(text)
+	if w.src.Kind == Public {
+		return move{ask: to}, nil
+	}
+	return move{to: &to}, nil
+}
+
+// settled: her mail goes there already, and she could not own the address any
+// more than she does.
+func (w *work) settled(ctx context.Context, p *profile.Profile, hash string) (bool, error) {
+	if p.AddressHash != hash {
+		return false, nil
+	}
+	if !p.Shared {
+		return true, nil
+	}
+	owner, err := w.owner(ctx, hash)
+	others := owner.doc.Customer != "" && owner.doc.Customer != w.st.key
+	return others && w.rel.Settings.Identity.SameAddress != address.Merge, err
+}
+
+// owner is A# as read.
+type owner struct {
+	key  item.Key
+	doc  profile.Owner
+	item *item.Item
+}
+
+func (s *Service) owner(ctx context.Context, hash string) (owner, error) {
+	o := owner{key: profile.OwnerKey(hash)}
+	items, err := s.Store.Get(ctx, flow.Strong, o.key)
+	if err != nil || items[0] == nil {
+		return o, err
+	}
+	o.item = items[0]
+	return o, o.item.Decode(&o.doc)
+}
+
+func (o *owner) put(token string) (flow.Op, error) {
+	it := o.item.Next(o.key, token, 0)
+	err := it.Encode(&o.doc)
+	return flow.Put(it, flow.Is(o.item)), err
+}

@@ -1,0 +1,277 @@
+package collect
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/kesher-io/kesher/events"
+	"github.com/kesher-io/kesher/shared/core/consent"
+	"github.com/kesher-io/kesher/shared/core/fact"
+	"github.com/kesher-io/kesher/shared/core/ident"
+	"github.com/kesher-io/kesher/shared/core/item"
+	"github.com/kesher-io/kesher/shared/core/release"
+	"github.com/kesher-io/kesher/shared/flow"
+	"github.com/kesher-io/kesher/shared/flow/agenda"
+	"github.com/kesher-io/kesher/shared/flow/history"
+)
+
+// alias is the document by which a visitor's partition says whose the visitor
+// turned out to be, and (under VISITOR#) a customer's which visitors she was.
+type alias struct {
+	Customer string `json:"c"`
+	// Since (ms): what arrived before belongs to somebody else, who used the same
+	// browser and was identified first.
+	Since int64 `json:"s,omitempty"`
+	// Merged (ms): consent that the visitor stated by then has been merged.
+	Merged int64 `json:"m"`
+	// At (ms) of the last identify.
+	At int64 `json:"a"`
+}
+
+const (
+	skAlias = "ALIAS"
+	// recent is how old a visitor's fact may be to become the customer's.
+	recent = 30 * 24 * time.Hour
+	// again is when facts that raced the identify are copied as well.
+	again = time.Minute
+	// maxCopies bounds the work of one identify.
+	maxCopies = 1000
+)
+
+// alias makes the visitor the customer: consent merges to the most restrictive,
+// both partitions say who is whom, and recent facts are copied; once more a
+// minute later, for facts that were on their way (I07).
+func (w *work) alias(ctx context.Context, visitor string) error {
+	v, err := w.open(ctx, subject{key: visitor, pk: item.PrefixVisitor + visitor, visitor: true})
+	if err != nil {
+		return err
+	}
+	for range maxAttempts {
+		items, err := w.Store.Get(ctx, flow.Strong, v.at(skAlias))
+		if err != nil {
+			return err
+		}
+		a, fresh, err := w.whose(items[0])
+		if err != nil {
+			return err
+		}
+		if err := w.mergeConsent(ctx, v, a); err != nil {
+			return err
+		}
+		err = w.sayAlias(ctx, v, items[0], a)
+		if err == nil {
+			return w.copyNowAndLater(ctx, v, a, fresh)
+		}
+		if _, conflict := flow.AsConflict(err); !conflict {
+			return err
+		}
+	}
+	return errContended
+}
+
+// whose reads the alias of a visitor for this customer. fresh: it was nobody's, or
+// somebody else's until now, and what is there already stays hers.
+func (w *work) whose(read *item.Item) (a alias, fresh bool, err error) {
+	if read != nil {
+		if err := read.Decode(&a); err != nil {
+			return a, false, err
+		}
+	}
+	now := w.st.now.UnixMilli()
+	switch a.Customer {
+	case w.st.key:
+		return a, false, nil
+	case "":
+		return alias{Customer: w.st.key}, true, nil
+	}
+	return alias{Customer: w.st.key, Since: now, Merged: now}, true, nil
+}
+
+// sayAlias writes the alias into both partitions, unless that was done lately.
+func (w *work) sayAlias(ctx context.Context, v *state, read *item.Item, a alias) error {
+	now := w.st.now.UnixMilli()
+	if now-a.At < aliasStands.Milliseconds() && !a.news(v) {
+		return nil
+	}
+	a.At, a.Merged = now, now
+	of := read.Next(v.at(skAlias), w.Tokens.Token(), 0)
+	was := (*item.Item)(nil).Next(w.st.at(item.PrefixVisitorOf+v.key), w.Tokens.Token(), w.st.epoch)
+	of.TTL = w.st.now.Add(keepFor).Unix()
+	was.TTL = of.TTL
+	if err := errors.Join(of.Encode(a), was.Encode(a)); err != nil {
+		return err
+	}
+	return w.Store.Write(ctx, flow.Put(of, flow.Is(read)), flow.Put(was, flow.Any))
+}
+
+// aliasStands is how long an alias needs no refreshing: a site identifies its
+// visitor on every page.
+const aliasStands = time.Hour
+
+// news: the visitor stated something since the last merge.
+func (a alias) news(v *state) bool {
+	for _, p := range v.gate.States {
+		if p.At >= a.Merged {
+			return true
+		}
+	}
+	return false
+}
+
+func (w *work) copyNowAndLater(ctx context.Context, v *state, a alias, fresh bool) error {
+	n, err := w.copyFacts(ctx, v, a)
+	if err != nil || n == 0 && !fresh {
+		return err
+	}
+	return w.agenda().Remind(ctx, w.st.key, w.st.epoch, agenda.Copies, w.st.now.Add(again))
+}
+
+// mergeConsent lets what the visitor stated since the last merge bind the
+// customer. It raises use of her data only where she never said anything;
+// permission to contact her is hers to give.
+func (w *work) mergeConsent(ctx context.Context, v *state, a alias) error {
+	var said []consent.Statement
+	for _, name := range sortedKeys(v.gate.States) {
+		theirs := v.gate.States[name]
+		hers := w.st.gate.States[name]
+		purpose, channel := consent.Split(name)
+		if theirs.At < a.Merged || theirs.State == consent.Pending || consent.Stricter(hers, theirs).State == hers.State {
+			continue
+		}
+		st := consent.Statement{
+			ID: ident.Derive("visitor", v.key, name, theirs.Ledger), Purpose: purpose, Channel: channel, State: theirs.State, At: theirs.At, Expires: theirs.Expires,
+			By: consent.Server, Surface: "identify", Mechanism: "visitor became known",
+			Evidence: &consent.Evidence{Basis: "consent", Source: "stated as a visitor"},
+		}
+		if theirs.State == consent.Granted && channel != "" || st.Check(w.rel.Plan) != nil {
+			continue
+		}
+		said = append(said, st)
+	}
+	if len(said) == 0 {
+		return nil
+	}
+	if _, err := w.consents().Apply(ctx, w.st.key, w.rel, said); err != nil {
+		return err
+	}
+	return w.reopen(ctx)
+}
+
+// copyFacts copies a visitor's recent facts to the customer, under the same keys,
+// so that one that is there already is not doubled.
+func (w *work) copyFacts(ctx context.Context, v *state, a alias) (n int, err error) {
+	left := maxCopies
+	for _, prefix := range []string{item.PrefixEvent, item.PrefixResponse} {
+		q := flow.Query{Table: item.Customers, PK: v.pk, Prefix: prefix, Consistency: flow.Strong}
+		err := flow.Each(ctx, w.Store, q, func(it item.Item) error {
+			if left--; left < 0 {
+				return nil
+			}
+			c, err := w.copyOf(&it)
+			if err != nil || c == nil || !w.takes(c, a) {
+				return err
+			}
+			err = w.Store.Write(ctx, flow.Put(c.it, flow.Absent))
+			if _, conflict := flow.AsConflict(err); conflict {
+				return nil // it came over before, or came directly
+			}
+			n++
+			if err == nil && c.response != nil {
+				err = w.answered(ctx, c.response)
+			}
+			return err
+		})
+		if err != nil {
+			return n, err
+		}
+	}
+	return n, nil
+}
+
+// factCopy is a visitor's fact as the customer would have it.
+type factCopy struct {
+	it       item.Item
+	at, in   int64
+	purposes []string
+	response *fact.Response
+}
+
+// copyOf makes the copy; nil for what is not copied: consent, which is merged.
+// Both times stay the fact's own but for its arrival, which is here and now.
+func (w *work) copyOf(it *item.Item) (*factCopy, error) {
+	c := &factCopy{it: (*item.Item)(nil).Next(w.st.at(it.SK), w.Tokens.Token(), w.st.epoch)}
+	c.it.TTL = it.TTL
+	if strings.HasPrefix(it.SK, item.PrefixResponse) {
+		r := &fact.Response{}
+		if err := it.Decode(r); err != nil {
+			return nil, err
+		}
+		c.at, c.in, c.purposes, c.response = r.At, r.In.Milli(), surveyPurpose(w.rel, r.Survey), r
+		r.In = w.st.stamp(w.Tokens)
+		return c, c.it.Encode(r)
+	}
+	e := fact.Event{}
+	if err := it.Decode(&e); err != nil {
+		return nil, err
+	}
+	switch e.Name {
+	case fact.ConsentGranted, fact.ConsentWithdrawn:
+		return nil, nil
+	case fact.SurveyAnswered:
+		name, _ := e.Props["survey"].(string)
+		c.purposes = surveyPurpose(w.rel, name)
+	default:
+		c.purposes, _ = history.Purposes(w.rel.Plan, e.Name)
+	}
+	c.at, c.in = e.At, e.In.Milli()
+	e.In, e.Copied = w.st.stamp(w.Tokens), true
+	return c, c.it.Encode(e)
+}
+
+// takes: the fact is recent, of this customer's time with the browser, and its
+// purpose is permitted by her.
+func (w *work) takes(c *factCopy, a alias) bool {
+	oldest := max(w.st.now.Add(-recent).UnixMilli(), w.st.gate.Erased, w.st.gate.Since)
+	return c.at >= oldest && c.in >= a.Since && w.st.mayUse(w.rel, c.purposes)
+}
+
+func surveyPurpose(rel *release.Release, name string) []string {
+	if sv, ok := rel.Surveys[name]; ok {
+		return []string{sv.Purpose}
+	}
+	return nil
+}
+
+// Copy copies facts that raced an identify: the chore agenda.Copies.
+func (s *Service) Copy(ctx context.Context, customer string) error {
+	rel, err := s.Releases.Live(ctx)
+	if err != nil {
+		return err
+	}
+	st, err := s.open(ctx, subject{key: customer, pk: item.CustomerPK(customer)})
+	if err != nil || st.gate.Erased != 0 || st.profile == nil {
+		return err
+	}
+	st.userID = st.profile.UserID
+	w := &work{Service: s, rel: rel, src: Source{Kind: Server}, c: &events.Call{}, st: st}
+	q := flow.Query{Table: item.Customers, PK: st.pk, Prefix: item.PrefixVisitorOf, Consistency: flow.Strong}
+	return flow.Each(ctx, s.Store, q, func(it item.Item) error {
+		var a alias
+		if it.E < st.epoch {
+			return nil
+		}
+		if err := it.Decode(&a); err != nil || a.At < st.now.Add(-copyWindow).UnixMilli() {
+			return err
+		}
+		visitor := strings.TrimPrefix(it.SK, item.PrefixVisitorOf)
+		v := &state{subject: subject{key: visitor, pk: item.PrefixVisitor + visitor, visitor: true}}
+		_, err := w.copyFacts(ctx, v, a)
+		return err
+	})
+}
+
+// copyWindow is how long after an identify its chore may still be worked: clocks
+// stand still during an outage, and facts do not.
+const copyWindow = 24 * time.Hour
