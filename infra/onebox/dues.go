@@ -106,6 +106,16 @@ func (d *dues) firsts(before time.Time) []clock.Entry {
 	return all
 }
 
+// next is when the first of all entries up to a moment is due.
+func (d *dues) next(until time.Time) (first time.Time, ok bool) {
+	for _, e := range d.firsts(until.Add(time.Millisecond)) {
+		if !ok || e.At.Before(first) {
+			first, ok = e.At, true
+		}
+	}
+	return first, ok
+}
+
 func earliest(list map[string]clock.Entry, before time.Time) (first clock.Entry, ok bool) {
 	for _, e := range list {
 		if e.At.Before(before) && (!ok || e.At.Before(first.At) || e.At.Equal(first.At) && e.Key.SK < first.Key.SK) {

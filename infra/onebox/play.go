@@ -200,13 +200,16 @@ func (p *player) fireAll(ctx context.Context, entries []clock.Entry) error {
 	return p.each(len(entries), func(i int) error { return p.dues.refresh(ctx, entries[i]) })
 }
 
+// farFuture is later than anything that can be due.
+var farFuture = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+
 // finish runs every clock to until, or until nothing is due any more.
 func (p *player) finish(ctx context.Context, until time.Time, idle bool) error {
 	if until.IsZero() {
 		until = p.latest
 	}
 	if idle {
-		until = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+		until = farFuture
 	}
 	for {
 		entries := p.dues.firsts(until.Add(time.Millisecond)) // due at until still fires

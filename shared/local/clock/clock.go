@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -156,4 +157,13 @@ func (c *Clock) EndPlay() error {
 // Until is how much real time passes until business time at.
 func (c *Clock) Until(at time.Time) time.Duration {
 	return time.Duration(float64(at.Sub(c.Now(""))) / c.speed)
+}
+
+// NowOf is the business time of a partition: its customer's or visitor's own, or
+// everybody's.
+func (c *Clock) NowOf(pk string) time.Time {
+	if _, key, ok := strings.Cut(pk, "#"); ok {
+		return c.Now(key)
+	}
+	return c.Now("")
 }
