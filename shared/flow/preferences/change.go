@@ -106,12 +106,9 @@ func (s *Service) setTrait(ctx context.Context, p *person, pl *plan.Plan, change
 		if err := spec.Accepts(value); err != nil {
 			return fmt.Errorf("%w: %s %w", ErrRefused, change.Name, err)
 		}
-		if doc.Traits == nil {
-			doc.Traits = map[string]profile.Trait{}
-		}
 		t := profile.NewTrait(spec, value, p.now.UnixMilli())
 		t.Origin = plan.OriginZero
-		doc.Traits[change.Name] = t
+		doc.Set(change.Name, t)
 		return nil
 	})
 }

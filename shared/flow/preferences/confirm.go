@@ -7,12 +7,13 @@ import (
 
 	"github.com/kesher-io/kesher/shared/core/consent"
 	"github.com/kesher-io/kesher/shared/core/ident"
+	"github.com/kesher-io/kesher/shared/core/release"
 	"github.com/kesher-io/kesher/shared/core/token"
 	"github.com/kesher-io/kesher/shared/flow/consents"
 )
 
-// PendingFor is how long a permission or an address waits for its confirmation;
-// then it is as if nobody had asked (A13).
+// PendingFor is how long a permission waits for its confirmation; then it is as
+// if nobody had asked (A13). An address says so itself.
 const PendingFor = 7 * 24 * time.Hour
 
 // Confirm carries out a /c/ token: it confirms the address it was mailed to, and
@@ -27,32 +28,23 @@ func (s *Service) Confirm(ctx context.Context, text string) error {
 	if err != nil || !genuine || p.erased() || p.profile == nil {
 		return err
 	}
-	if p.pendingAt(c.Address) {
-		if p, err = s.confirmAddress(ctx, p); err != nil {
-			return err
-		}
-	}
-	if p.profile == nil || p.profile.AddressHash != c.Address || c.Purpose == "" {
-		return nil
-	}
-	return s.confirmPermission(ctx, p, c)
-}
-
-// pendingAt: this address waits for its confirmation.
-func (p *person) pendingAt(hash string) bool {
-	return p.profile.Pending != "" && p.profile.PendingHash == hash && p.now.UnixMilli() < p.profile.PendingTill
-}
-
-func (s *Service) confirmPermission(ctx context.Context, p *person, c token.Confirm) error {
-	asked := p.gate.States[consent.Name(c.Purpose, c.Channel)]
-	if asked.State != consent.Pending || p.now.Sub(time.UnixMilli(asked.At)) >= PendingFor {
-		return nil
-	}
 	rel, err := s.Releases.Live(ctx)
 	if err != nil {
 		return err
 	}
-	_, err = s.Consents.Apply(ctx, p.key, rel, []consent.Statement{{
+	moved, err := s.Addresses.Confirm(ctx, p.key, rel, c.Address)
+	if err != nil || c.Purpose == "" || !moved && p.profile.AddressHash != c.Address {
+		return err
+	}
+	return s.confirmPermission(ctx, p, rel, c)
+}
+
+func (s *Service) confirmPermission(ctx context.Context, p *person, rel *release.Release, c token.Confirm) error {
+	asked := p.gate.States[consent.Name(c.Purpose, c.Channel)]
+	if asked.State != consent.Pending || p.now.Sub(time.UnixMilli(asked.At)) >= PendingFor {
+		return nil
+	}
+	_, err := s.Consents.Apply(ctx, p.key, rel, []consent.Statement{{
 		ID:      ident.Derive("confirm", p.key, c.Purpose, c.Channel, asked.Ledger),
 		Purpose: c.Purpose, Channel: c.Channel, State: consent.Granted, At: p.now.UnixMilli(),
 		Notice: &consent.Notice{ID: c.Notice, Version: c.Version, Lang: p.locale()},
