@@ -70,8 +70,9 @@ func refused(r *events.Refusal) Outcome { return Outcome{Refused: r} }
 
 // Names of metrics.
 const (
-	metricAccepted = "CallsAccepted" // by type
+	metricAccepted = "CallsAccepted" // by type; a repeated one once
 	metricRefused  = "CallsRefused"  // by code (I05)
+	metricDropped  = "TraitsDropped" // by code
 	metricUnproven = "UsersUnproven"
 	metricTimes    = "TimesCorrected" // by what was wrong with them
 )
@@ -101,15 +102,19 @@ func (s *Service) Collect(ctx context.Context, c *events.Call, src Source) (Outc
 	return s.counted(c.Type, out), err
 }
 
+// Refuse counts what was refused before it could be worked.
+func (s *Service) Refuse(r *events.Refusal) Outcome { return s.counted("", refused(r)) }
+
 // counted counts an outcome by its reason.
 func (s *Service) counted(typ string, out Outcome) Outcome {
-	if out.Refused == nil {
-		s.Metrics.Count(metricAccepted, 1, flow.Dim{Name: "type", Value: typ})
-	} else {
+	switch {
+	case out.Refused != nil:
 		s.Metrics.Count(metricRefused, 1, flow.Dim{Name: "code", Value: string(out.Refused.Code)})
+	case !out.Duplicate:
+		s.Metrics.Count(metricAccepted, 1, flow.Dim{Name: "type", Value: typ})
 	}
 	for _, d := range out.Dropped {
-		s.Metrics.Count(metricRefused, 1, flow.Dim{Name: "code", Value: string(d.Code)})
+		s.Metrics.Count(metricDropped, 1, flow.Dim{Name: "code", Value: string(d.Code)})
 	}
 	return out
 }

@@ -6,16 +6,20 @@ import (
 
 	"github.com/kesher-io/kesher/events"
 	"github.com/kesher-io/kesher/shared/core/item"
+	"github.com/kesher-io/kesher/shared/flow"
 )
 
 // Inbox works an item that an AWS user put into the table herself: partition
 // IN#<userId>, sort key the messageId, and a tracking call as its body. It goes
-// exactly the way of HTTP with the server key (I09), and may be worked again.
-func (s *Service) Inbox(ctx context.Context, it *item.Item) (Outcome, error) {
-	user := strings.TrimPrefix(it.PK, item.PrefixInbox)
-	c, r := events.DecodeInbox(it.Body, user, it.SK)
+// exactly the way of HTTP with the server key (I09). Then the item is gone,
+// whether the call was kept or refused, which is counted by its reason; worked
+// twice, it is kept once.
+func (s *Service) Inbox(ctx context.Context, it item.Item) error {
+	c, r := events.DecodeInbox(it.Body, strings.TrimPrefix(it.PK, item.PrefixInbox), it.SK)
 	if r != nil {
-		return s.counted("inbox", refused(r)), nil
+		s.Refuse(r)
+	} else if _, err := s.Collect(ctx, c, Source{Kind: Server, Name: "table"}); err != nil {
+		return err
 	}
-	return s.Collect(ctx, c, Source{Kind: Server, Name: "table"})
+	return s.Store.Write(ctx, flow.Delete(it.Key, flow.Any))
 }
