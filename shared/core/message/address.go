@@ -108,8 +108,8 @@ func (a Address) header(field string) string {
 	switch {
 	case a.Name == "":
 		return a.Addr
-	case !isPlain(a.Name):
-		return encodeWords(a.Name) + "\r\n <" + a.Addr + ">"
+	case !isPlain(a.Name) || len(field)+len(a.Name) > 60:
+		return encodeWords(field, a.Name) + "\r\n <" + a.Addr + ">"
 	case len(field)+len(a.Name)+len(a.Addr) > 70:
 		return quoteName(a.Name) + "\r\n <" + a.Addr + ">"
 	default:

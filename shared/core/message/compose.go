@@ -43,7 +43,7 @@ func Compose(c Composition) ([]byte, error) {
 	}
 	h.text("Subject", c.Subject)
 	h.add("Date", c.Date.UTC().Format("Mon, 02 Jan 2006 15:04:05 -0700"))
-	h.add("Message-ID", messageID(c.MessageID, from.domain()))
+	h.messageID(c.MessageID, from.domain())
 	if c.Marketing {
 		h.unsubscribe(c.UnsubscribeURL, c.UnsubscribeMailto)
 	}
@@ -171,27 +171,37 @@ func isHeaderURL(s string) bool {
 	}) < 0
 }
 
-func messageID(id, domain string) string {
-	if strings.Contains(id, "@") {
-		return "<" + strings.Trim(id, "<>") + ">"
+// messageID writes RFC 5322 section 3.6.4: an id of ours and behind it the sender's
+// domain, or a whole one.
+func (h *headers) messageID(id, domain string) {
+	if left, right, ok := strings.Cut(strings.Trim(id, "<>"), "@"); ok {
+		id, domain = left, right
 	}
-	return "<" + id + "@" + domain + ">"
+	if !isDotAtom(id) || !isDotAtom(domain) || len(id)+len(domain) > 900 {
+		h.fail(fmt.Errorf("Message-ID: %q is no id (letters, digits and dots)", id))
+		return
+	}
+	h.add("Message-ID", "<"+id+"@"+domain+">")
 }
 
-// maxWord is what fits into one encoded word: 75 characters less "=?UTF-8?B?"
-// and "?=" is 63, so 15 groups of base64 or 45 bytes (RFC 2047 section 2).
-const maxWord = 45
+// An encoded word has 12 characters around its base64, is at most 75 long, and
+// its line at most 76 (RFC 2047 section 2).
+const (
+	wordFrame = len("=?UTF-8?B??=")
+	wordLine  = 76
+)
 
 // encodeText writes an unstructured field: as it is when it is short ASCII that
 // can't be taken for an encoded word, else as encoded words, one a line.
 func encodeText(name, value string) string {
-	if isPlain(value) && len(name)+2+len(value) <= 78 {
+	switch {
+	case !isPlain(value) || strings.TrimSpace(value) != value:
+		return encodeWords(name, value)
+	case len(name)+2+len(value) <= 78:
 		return value
-	}
-	if isPlain(value) {
+	default:
 		return fold(name, value)
 	}
-	return encodeWords(value)
 }
 
 func isPlain(s string) bool {
@@ -202,14 +212,14 @@ func isPlain(s string) bool {
 // that has a word too long for a line, or spaces that folding could lose, is
 // encoded instead.
 func fold(name, value string) string {
-	if strings.Contains(value, "  ") || strings.TrimSpace(value) != value {
-		return encodeWords(value)
+	if strings.Contains(value, "  ") {
+		return encodeWords(name, value)
 	}
 	var b strings.Builder
 	length := len(name) + 1
 	for i, word := range strings.Split(value, " ") {
 		if len(word) > 70 {
-			return encodeWords(value)
+			return encodeWords(name, value)
 		}
 		if i > 0 && length+1+len(word) > 76 {
 			b.WriteString("\r\n")
@@ -224,20 +234,28 @@ func fold(name, value string) string {
 	return b.String()
 }
 
-// encodeWords is RFC 2047 with whole characters in every word.
-func encodeWords(s string) string {
+// encodeWords writes RFC 2047 words, one a line, with whole characters in each.
+func encodeWords(field, s string) string {
 	var words []string
+	room := wordLine - len(field+": ") - wordFrame
 	for s != "" {
-		n := 0
-		for n < len(s) {
-			_, size := utf8.DecodeRuneInString(s[n:])
-			if n+size > maxWord {
-				break
-			}
-			n += size
-		}
+		n := wholeCharacters(s, room/4*3)
 		words = append(words, "=?UTF-8?B?"+base64.StdEncoding.EncodeToString([]byte(s[:n]))+"?=")
 		s = s[n:]
+		room = wordLine - len(" ") - wordFrame
 	}
 	return strings.Join(words, "\r\n ")
+}
+
+// wholeCharacters is the length of as many characters as fit into limit bytes.
+func wholeCharacters(s string, limit int) int {
+	n := 0
+	for n < len(s) {
+		_, size := utf8.DecodeRuneInString(s[n:])
+		if n+size > limit {
+			break
+		}
+		n += size
+	}
+	return n
 }

@@ -1,0 +1,83 @@
+package message
+
+import (
+	"math"
+	"strings"
+	"testing"
+)
+
+const goodMail = `<!doctype html><html lang="en" dir="ltr"><head><meta charset="utf-8"><meta name="viewport" content="x"><title>T</title>
+<meta name="color-scheme" content="light dark"><meta name="supported-color-schemes" content="light dark"></head>
+<body style="color:#1f2937;background-color:#ffffff"><h1>A</h1><h2>B</h2><table role="presentation"><tr><td><a href="https://s.example"><img src="x" alt="Tent"></a></td></tr></table>
+<table><tr><th>Name</th></tr></table><div style="display:none;color:#ffffff">hidden</div><p>x</p></body></html>`
+
+func TestB17B18AuditFindsWhatIsWrong(t *testing.T) {
+	if found := Audit(goodMail); len(found) > 0 {
+		t.Fatalf("findings on a good mail: %v", found)
+	}
+	tests := []struct{ old, new, rule string }{
+		{` lang="en"`, ``, "language"},
+		{` dir="ltr"`, ` dir="auto"`, "language"},
+		{`<title>T</title>`, `<title> </title>`, "title"},
+		{`<meta charset="utf-8">`, ``, "document"},
+		{`<meta name="viewport" content="x">`, ``, "document"},
+		{`<p>x</p>`, `<img src="x">`, "image"},
+		{` alt="Tent"`, ` alt=""`, "link"},
+		{` role="presentation"`, ``, "table"},
+		{`<th>Name</th>`, `<td>Name</td>`, "table"},
+		{`<h1>A</h1>`, ``, "heading"},
+		{`<h2>B</h2>`, `<h3>B</h3>`, "heading"},
+		{`name="color-scheme" content="light dark"`, `name="color-scheme" content="light"`, "dark mode"},
+		{`<meta name="supported-color-schemes" content="light dark">`, ``, "dark mode"},
+		{`;background-color:#ffffff`, ``, "dark mode"},
+		{`<p>x</p>`, `<p style="color:#777777">x</p>`, "contrast"}, // 4.48:1
+		{`<p>x</p>`, `<div style="background:#444 url(x)"><p>x</p></div>`, "contrast"},
+		{`<p>x</p>`, `<div style="background-color:rgb(0,0,0)"><p style="color:white"><a href="https://s.example">blue on black</a></p></div>`, "contrast"},
+		{`<p>x</p>`, `<table role="presentation" bgcolor="black"><tr><td>x</td></tr></table>`, "contrast"},
+	}
+	for _, test := range tests {
+		mail := strings.Replace(goodMail, test.old, test.new, 1)
+		found := Audit(mail)
+		if mail == goodMail || len(found) == 0 || found[0].Rule != test.rule {
+			t.Errorf("%s -> %s: %v", test.old, test.new, found)
+		}
+	}
+	for _, fine := range []string{`<p style="color:#767676">4.54:1</p>`, `<p style="background:#000;color:#fff">x</p>`, `<p style="color:inherit">x</p>`} {
+		if found := Audit(strings.Replace(goodMail, `<p>x</p>`, fine, 1)); len(found) > 0 {
+			t.Errorf("%s: %v", fine, found)
+		}
+	}
+}
+
+func TestContrastIsWCAGs(t *testing.T) {
+	tests := []struct {
+		a, b rgb
+		want float64
+	}{
+		{black, white, 21},
+		{white, white, 1},
+		{rgb{0x77, 0x77, 0x77}, white, 4.48},
+		{rgb{0x76, 0x76, 0x76}, white, 4.54},
+		{white, rgb{0x1d, 0x4e, 0xd8}, 6.70}, // the button of the built-in mails
+		{rgb{0x4b, 0x55, 0x63}, rgb{0xf3, 0xf4, 0xf6}, 6.87},
+	}
+	for _, test := range tests {
+		if got := contrast(test.a, test.b); math.Abs(got-test.want) > 0.01 {
+			t.Errorf("%s on %s: %.2f, want %.2f", test.a, test.b, got, test.want)
+		}
+	}
+}
+
+// TestFooterIsReadableInTheDark holds the colours that the frame sets for dark
+// mode, which Audit can't see since they stand in a style sheet.
+func TestFooterIsReadableInTheDark(t *testing.T) {
+	ground := rgb{0x1c, 0x1f, 0x24}
+	for _, color := range []rgb{{0xc9, 0xd1, 0xd9}, {0x8a, 0xb4, 0xf8}} {
+		if !strings.Contains(frameHead, color.String()) || !strings.Contains(frameHead, ground.String()) {
+			t.Fatalf("the frame does not set %s on %s", color, ground)
+		}
+		if ratio := contrast(color, ground); ratio < minContrast {
+			t.Errorf("%s on %s is %.1f:1", color, ground, ratio)
+		}
+	}
+}
