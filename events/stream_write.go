@@ -16,12 +16,13 @@ func (e StreamEvent) Append(b []byte) []byte {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = e.Records[i].append(b)
+		b = e.Records[i].Append(b)
 	}
 	return append(b, "]}"...)
 }
 
-func (r *StreamRecord) append(b []byte) []byte {
+// Append writes the record as it stands in an event.
+func (r *StreamRecord) Append(b []byte) []byte {
 	b = appendText(append(b, `{"eventID":`...), r.EventID)
 	b = appendText(append(b, `,"eventName":`...), r.EventName)
 	b = appendText(append(b, `,"eventVersion":`...), r.EventVersion)

@@ -42,12 +42,12 @@ func follow(b *testing.B, store *embedded.Store) (stop func()) {
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		for {
-			changed := store.Changed()
-			if err := store.SetPosition("follower", store.Last()); err != nil {
+			last, more := store.Tail()
+			if err := store.SetPosition("follower", last); err != nil {
 				b.Error(err)
 			}
 			select {
-			case <-changed:
+			case <-more:
 			case <-done:
 				return
 			}

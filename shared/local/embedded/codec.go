@@ -95,7 +95,7 @@ func decodeChange(seq uint64, b []byte) (Record, error) {
 	r := reader{rest: b}
 	r.format()
 	rec := Record{N: seq, At: time.UnixMilli(r.varint()).UTC()}
-	rec.Seq = sequence(seq)
+	rec.Seq = Sequence(seq)
 	rec.Key = item.Key{Table: item.Customers, PK: r.string(), SK: r.string()}
 	before, next := r.bytes(), r.bytes()
 	if r.err != nil {

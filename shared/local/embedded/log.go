@@ -18,9 +18,9 @@ type Record struct {
 	item.Change
 }
 
-// sequence is a place in the log as a stream's sequence number: 21 digits, as
+// Sequence is a place in the log as a stream's sequence number: 21 digits, as
 // DynamoDB's at least have.
-func sequence(n uint64) string { return fmt.Sprintf("%021d", n) }
+func Sequence(n uint64) string { return fmt.Sprintf("%021d", n) }
 
 const (
 	// retention is how long a change is kept for a consumer that is known but
@@ -93,12 +93,11 @@ func eachPair(db *pebble.DB, prefix []byte, fn func(key, value []byte) error) (e
 // acknowledged lies at or before it.
 func (s *Store) Last() uint64 { return s.log.last.Load() }
 
-// Changed is closed as soon as there are changes after those that Last knew when
-// Changed was called.
-func (s *Store) Changed() <-chan struct{} {
+// Tail is Last, and a channel that is closed as soon as there is more.
+func (s *Store) Tail() (last uint64, more <-chan struct{}) {
 	s.log.mu.Lock()
 	defer s.log.mu.Unlock()
-	return s.log.changed
+	return s.log.last.Load(), s.log.changed
 }
 
 // announce makes changes up to last known.

@@ -121,12 +121,12 @@ func TestChangesAreReadInOrderAndInPieces(t *testing.T) {
 	}
 }
 
-func TestChangedTellsOfTheNextWrite(t *testing.T) {
+func TestTailTellsOfTheNextWrite(t *testing.T) {
 	store := open(t, t.TempDir(), embedded.Options{NoFsync: true})
 	for n := range uint64(3) {
-		changed := store.Changed()
+		last, more := store.Tail()
 		select {
-		case <-changed:
+		case <-more:
 			t.Fatal("nothing has been written yet")
 		default:
 		}
@@ -134,9 +134,9 @@ func TestChangedTellsOfTheNextWrite(t *testing.T) {
 		if err := store.Write(context.Background(), flow.Put(it, flow.Absent)); err != nil {
 			t.Fatal(err)
 		}
-		<-changed
-		if store.Last() != n+1 {
-			t.Fatalf("the log ends at %d, want %d", store.Last(), n+1)
+		<-more
+		if last != n || store.Last() != n+1 {
+			t.Fatalf("the log ended at %d and ends at %d, want %d and %d", last, store.Last(), n, n+1)
 		}
 	}
 }

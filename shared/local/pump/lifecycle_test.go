@@ -1,0 +1,145 @@
+package pump
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestDrainOfAnIdlePumpReturnsAtOnce(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		log, f := newLog(), &function{}
+		p := start(t, log, f, Mapping{}, Options{})
+		drain(t, p)
+		log.add("a", "1")
+		drain(t, p)
+		drain(t, p)
+		if took := time.Since(began); took != 0 {
+			t.Fatalf("draining took %v", took)
+		}
+	})
+}
+
+func TestDrainWaitsForWhatFunctionsWrite(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		log := newLog()
+		f := &function{}
+		f.answer = func(_ context.Context, c call) (string, error) {
+			if n := len(f.seen()); n < 20 {
+				log.add("b", fmt.Sprint(c.keys[0], "+"))
+			}
+			return "", nil
+		}
+		p := start(t, log, f, Mapping{}, Options{})
+		log.add("a", "1")
+		drain(t, p)
+		wantSeen(t, f, "1 | 1+ | 1++ | 1+++ | 1++++")
+		wantPosition(t, log, 5)
+	})
+}
+
+func TestDrainEndsWithItsContext(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		log := newLog()
+		f := &function{answer: poisoned("1")}
+		p := start(t, log, f, Mapping{}, Options{})
+		log.add("a", "1")
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		if err := p.Drain(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatalf("got %v", err)
+		}
+	})
+}
+
+func TestDrainEndsWithThePump(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		log := newLog()
+		f := &function{answer: poisoned("1")}
+		p := start(t, log, f, Mapping{}, Options{})
+		log.add("a", "1")
+		ended := make(chan error)
+		go func() { ended <- p.Drain(context.Background()) }()
+		synctest.Wait()
+		stop(t, p)
+		if err := <-ended; err == nil {
+			t.Fatal("drain says that all was handled")
+		}
+	})
+}
+
+func TestRestartGoesOnAtTheCheckpoint(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		log := newLog()
+		f := &function{}
+		p := start(t, log, f, Mapping{}, Options{})
+		log.add("a", "1")
+		drain(t, p)
+		stop(t, p)
+		log.add("a", "2")
+
+		f = &function{}
+		p = start(t, log, f, Mapping{}, Options{})
+		drain(t, p)
+		wantSeen(t, f, "2")
+	})
+}
+
+func TestStopLetsTheCallInHandEndAndBeginsNone(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		log := newLog()
+		f := &function{answer: func(ctx context.Context, _ call) (string, error) {
+			time.Sleep(10 * time.Second)
+			return "", ctx.Err()
+		}}
+		p := start(t, log, f, Mapping{BatchSize: 1}, Options{})
+		log.add("a", "1")
+		log.add("a", "2")
+		synctest.Wait()
+		stop(t, p)
+		if took := time.Since(began); took != 10*time.Second {
+			t.Fatalf("stopping took %v", took)
+		}
+		wantSeen(t, f, "1")
+		wantPosition(t, log, 1)
+	})
+}
+
+func TestStopEndsCallsWhenItsTimeIsUp(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		log := newLog()
+		f := &function{answer: func(ctx context.Context, _ call) (string, error) {
+			<-ctx.Done()
+			return "", ctx.Err()
+		}}
+		p := start(t, log, f, Mapping{}, Options{})
+		log.add("a", "1")
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		if err := p.Stop(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatalf("got %v", err)
+		}
+		if took := time.Since(began); took != time.Second {
+			t.Fatalf("stopping took %v", took)
+		}
+		wantPosition(t, log, 0)
+	})
+}
+
+func TestStopDoesNotWaitForTheNextAttempt(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		log := newLog()
+		f := &function{answer: poisoned("1")}
+		p := start(t, log, f, Mapping{}, Options{Backoff: func(int) time.Duration { return time.Hour }})
+		log.add("a", "1")
+		synctest.Wait()
+		stop(t, p)
+		if took := time.Since(began); took != 0 {
+			t.Fatalf("stopping took %v", took)
+		}
+	})
+}
