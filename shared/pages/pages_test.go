@@ -120,6 +120,29 @@ func TestA07NothingIsTickedBeforehand(t *testing.T) {
 	}
 }
 
+func TestAFormThatDoesNotFitKeepsTheAnswersAndNotThePermission(t *testing.T) {
+	s := newSite(t, local)
+	a := s.post("/s/style", url.Values{"q.people": {"many"}, "q.interests": {"home"}, "q.wish": {"<rain>"}, "grant": {"fit@v1"}})
+	if a.StatusCode != http.StatusUnprocessableEntity {
+		t.Fatal(a.Status)
+	}
+	given := map[string]string{}
+	for n := range parse(t, a.body).root.Descendants() {
+		switch {
+		case has(n, "checked"):
+			given[attr(n, "name")] += attr(n, "value")
+		case n.Data == "textarea":
+			given[attr(n, "name")] = textOf(n)
+		case attr(n, "name") == "q.people":
+			given["q.people"] = attr(n, "value") + " " + attr(n, "aria-invalid")
+		}
+	}
+	want := map[string]string{"q.people": "many true", "q.interests": "home", "q.wish": "<rain>"}
+	if !maps.Equal(given, want) {
+		t.Fatalf("the form shows %v, want %v", given, want)
+	}
+}
+
 func TestE12HeadersAndNoScriptOnEveryPage(t *testing.T) {
 	s := newSite(t, "https://mail.shop.example")
 	nothing := regexp.MustCompile(`default-src 'none'; style-src 'sha256-[A-Za-z0-9+/=]{44}'; img-src 'none'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'`)
@@ -217,8 +240,10 @@ func named(t *testing.T, page string, d *document, n *html.Node) {
 		t.Errorf("%s: section without a name", page)
 	}
 	for _, ref := range []string{"for", "aria-labelledby", "aria-describedby"} {
-		if id := attr(n, ref); id != "" && d.ids[id] != 1 {
-			t.Errorf("%s: %s=%q leads nowhere", page, ref, id)
+		for _, id := range strings.Fields(attr(n, ref)) {
+			if d.ids[id] != 1 {
+				t.Errorf("%s: %s=%q leads nowhere", page, ref, id)
+			}
 		}
 	}
 }

@@ -3,6 +3,7 @@ package pages
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -28,7 +29,22 @@ type questionData struct {
 	Pattern     string
 	Example     string
 	Min, Max    string
-	Error       string
+	// Given is what she posted, shown again when something was wrong.
+	Given map[string]bool
+	Text  string
+	Wrong bool
+}
+
+// Help are the ids of what explains the control.
+func (q questionData) Help() string {
+	var ids []string
+	for prefix, shown := range map[string]bool{"example-": q.Example != "", "gives-": q.Gives != "", "wrong-": q.Wrong} {
+		if shown {
+			ids = append(ids, prefix+q.ID)
+		}
+	}
+	slices.Sort(ids)
+	return strings.Join(ids, " ")
 }
 
 // noticeData is a permission that a box grants.
@@ -46,11 +62,12 @@ func (p *pages) respondent(r *http.Request) preferences.Respondent {
 }
 
 func (p *pages) showSurvey(w http.ResponseWriter, r *http.Request) {
-	p.survey(w, r, http.StatusOK, nil)
+	p.survey(w, r, http.StatusOK, nil, nil)
 }
 
-// survey shows the form, with wrong naming the questions to look at again.
-func (p *pages) survey(w http.ResponseWriter, r *http.Request, status int, wrong map[string]bool) {
+// survey shows the form: empty, or with what was posted, and with wrong naming
+// the questions to look at again. A permission is never ticked again for her.
+func (p *pages) survey(w http.ResponseWriter, r *http.Request, status int, posted map[string][]string, wrong map[string]bool) {
 	lang := p.lang(r)
 	form, err := p.Flow.Survey(r.Context(), r.PathValue("survey"), lang, p.respondent(r))
 	if err != nil {
@@ -68,8 +85,9 @@ func (p *pages) survey(w http.ResponseWriter, r *http.Request, status int, wrong
 	data := &surveyData{Title: form.Title, Purpose: form.Purpose, Errors: len(wrong) > 0}
 	for _, q := range form.Questions {
 		shown := control(v, q)
-		if wrong[q.ID] {
-			shown.Error = v.T("s.error")
+		shown.Wrong, shown.Text, shown.Given = wrong[q.ID], strings.Join(posted[q.ID], ""), map[string]bool{}
+		for _, value := range posted[q.ID] {
+			shown.Given[value] = true
 		}
 		data.Questions = append(data.Questions, shown)
 	}
@@ -135,7 +153,7 @@ func bound(n *float64) string {
 // answer takes a filled form.
 func (p *pages) answer(w http.ResponseWriter, r *http.Request) {
 	if err := r.ParseForm(); err != nil {
-		p.survey(w, r, http.StatusBadRequest, nil)
+		p.survey(w, r, http.StatusBadRequest, nil, nil)
 		return
 	}
 	answers := map[string][]string{}
@@ -150,7 +168,7 @@ func (p *pages) answer(w http.ResponseWriter, r *http.Request) {
 	var wrong *preferences.WrongAnswers
 	switch {
 	case errors.As(err, &wrong):
-		p.survey(w, r, http.StatusUnprocessableEntity, wrong.Questions)
+		p.survey(w, r, http.StatusUnprocessableEntity, answers, wrong.Questions)
 	case errors.Is(err, preferences.ErrNotPermitted):
 		p.show(w, r, http.StatusOK, "notice", &view{Title: "s.off.title", Data: notice{Lead: "s.off.lead"}})
 	case errors.Is(err, preferences.ErrNoSurvey):
