@@ -47,6 +47,7 @@ type Box struct {
 	narrator *narrator
 	metrics  metrics
 	played   bool
+	demo     demoState
 
 	functions functions
 	flows     flows
@@ -88,7 +89,30 @@ func Open(ctx context.Context, c Config, base string, out io.Writer, log *slog.L
 	if err := b.assemble(); err != nil {
 		return nil, err
 	}
-	return b, b.publish(ctx)
+	if err := b.publish(ctx); err != nil {
+		return nil, err
+	}
+	return b, b.start(ctx)
+}
+
+// start sets the clocks of an interrupted play, by which its undelivered changes
+// are to be worked, and begins to read the stream.
+func (b *Box) start(ctx context.Context) (err error) {
+	if b.demo, err = b.demoBegun(ctx); err != nil {
+		return err
+	}
+	if b.playsEvents() {
+		known, err := b.clocks(ctx)
+		if err != nil {
+			return err
+		}
+		b.clock.Play(known)
+	}
+	if b.config.Demo || b.config.Play == "" {
+		b.flows.advance.Record = b.narrator.decided
+	}
+	b.pump, err = pump.Start(b.store, b.mappings(), pump.Options{Failures: filepath.Join(b.config.Data, "failures"), Log: b.log})
+	return err
 }
 
 // unlock makes every key out of the machine's secret.

@@ -4,12 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"io/fs"
+	"net/http"
 	"time"
 
 	"github.com/kesher-io/kesher/events"
 	clockfn "github.com/kesher-io/kesher/functions/clock"
 	collectfn "github.com/kesher-io/kesher/functions/collect"
-	consolefn "github.com/kesher-io/kesher/functions/console"
 	deliverfn "github.com/kesher-io/kesher/functions/deliver"
 	feedbackfn "github.com/kesher-io/kesher/functions/feedback"
 	journeyfn "github.com/kesher-io/kesher/functions/journey"
@@ -17,6 +17,7 @@ import (
 	"github.com/kesher-io/kesher/shared/aws/httpapi"
 	"github.com/kesher-io/kesher/shared/aws/streams"
 	"github.com/kesher-io/kesher/shared/catalog"
+	"github.com/kesher-io/kesher/shared/core/item"
 	"github.com/kesher-io/kesher/shared/core/token"
 	"github.com/kesher-io/kesher/shared/flow"
 	"github.com/kesher-io/kesher/shared/flow/advance"
@@ -25,12 +26,14 @@ import (
 	"github.com/kesher-io/kesher/shared/flow/collect"
 	"github.com/kesher-io/kesher/shared/flow/consents"
 	"github.com/kesher-io/kesher/shared/flow/deliver"
+	"github.com/kesher-io/kesher/shared/flow/delivery"
 	"github.com/kesher-io/kesher/shared/flow/erase"
 	"github.com/kesher-io/kesher/shared/flow/faults"
 	"github.com/kesher-io/kesher/shared/flow/feedback"
 	"github.com/kesher-io/kesher/shared/flow/insights"
 	"github.com/kesher-io/kesher/shared/flow/preferences"
 	"github.com/kesher-io/kesher/shared/local/mailbox"
+	"github.com/kesher-io/kesher/shared/local/pump"
 	"github.com/kesher-io/kesher/shared/local/smtp"
 )
 
@@ -94,13 +97,33 @@ func (b *Box) assemble() error {
 	b.functions = functions{
 		collect:  httpapi.Handle(collectfn.New(b.collectConfig())),
 		pages:    httpapi.Handle(pagesfn.New(prefs, b.base, b.log)),
-		console:  httpapi.Handle(consolefn.New(b.consoleConfig())),
+		console:  httpapi.Handle(http.NotFoundHandler()),
 		feedback: (&feedbackfn.Handler{Flow: reports, Metrics: &b.metrics, Log: b.log}).Handle,
 		clock:    (&clockfn.Handler{Clock: b.flows.clock, Parallel: 8, Reserve: time.Second}).Handle,
 		journey:  streams.Handler(journeys.Work, streams.Options{Done: journeys.Done, Failed: b.failed}),
 		deliver:  streams.Handler((&deliverfn.Handler{Messages: messages, Faults: b.flows.faults, Log: b.log}).Work, streams.Options{Failed: b.failed}),
 	}
 	return nil
+}
+
+func (b *Box) collectConfig() collectfn.Config {
+	return collectfn.Config{Flow: b.flows.collect, PublicKey: b.config.PublicKey, ServerKey: b.config.ServerKey, Base: b.base, Log: b.log}
+}
+
+// mappings are the event source mappings of the stream, as the stack deploys
+// them; on one machine a batch never waits to be filled.
+func (b *Box) mappings() []pump.Mapping {
+	mapping := func(consumer string, f httpapi.Invoke, patterns []delivery.Pattern) pump.Mapping {
+		return pump.Mapping{Consumer: consumer, Function: pump.Function(f), Patterns: patterns, Bisect: true, MaxAge: 23 * time.Hour}
+	}
+	return []pump.Mapping{
+		mapping("journey", b.functions.journey, delivery.For(delivery.Journey)),
+		mapping("deliver", b.functions.deliver, delivery.For(delivery.Deliver)),
+	}
+}
+
+func (b *Box) failed(_ context.Context, c item.Change, err error) {
+	b.log.Warn("record failed, it comes again", "pk", c.Key.PK, "error", err)
 }
 
 // localStage is the stage of one machine: its mailbox takes every mail, and a
@@ -142,7 +165,7 @@ func sesEvent(r mailbox.Report, now time.Time) events.SESEvent {
 		detail.Bounce = &events.SESBounceInfo{BounceType: events.BouncePermanent, BounceSubType: "General", BouncedRecipients: recipients, Timestamp: now}
 	case mailbox.Complaint:
 		detail.EventType = events.SESComplaint
-		detail.Complaint = &events.SESComplaintInfo{ComplainedRecipients: recipients, ComplaintFeedbackType: "abuse", Timestamp: now}
+		detail.Complaint = &events.SESComplaintInfo{ComplainedRecipients: recipients, FeedbackType: "abuse", Timestamp: now}
 	case mailbox.Opened:
 		detail.EventType, detail.Open = events.SESOpen, &events.SESOpenInfo{Timestamp: now}
 	case mailbox.Clicked:

@@ -48,11 +48,6 @@ func (b *Box) play(ctx context.Context) error {
 
 // playEvents plays a file with one clock per customer.
 func (b *Box) playEvents(ctx context.Context, file io.Reader) error {
-	known, err := b.clocks(ctx)
-	if err != nil {
-		return err
-	}
-	b.clock.Play(known)
 	p := &player{
 		store: b.store, dues: b.dues, clock: b.clock, keys: b.keys, tokens: b.tokens, parallel: 64,
 		fire: b.flows.clock.Fire, feed: b.feed, drain: b.drain, refused: b.tellRefused,
@@ -108,23 +103,21 @@ func stampOf(it *item.Item) (time.Time, bool) {
 // playDemo plays the shipped days once, shifted so that they end now; then
 // everybody's clock is the wall again.
 func (b *Box) playDemo(ctx context.Context) error {
-	begun, err := b.demoBegun(ctx)
-	if err != nil || begun.Done {
-		return err
+	if b.demo.Done {
+		return nil
 	}
-	shifted, err := shift(events.Demo(), begun.End)
+	shifted, err := shift(events.Demo(), b.demo.End)
 	if err != nil {
 		return err
 	}
-	b.flows.advance.Record = b.narrator.decided
 	if err := b.playEvents(ctx, bytes.NewReader(shifted)); err != nil {
 		return err
 	}
 	if err := b.clock.EndPlay(); err != nil {
 		return err
 	}
-	begun.Done = true
-	if err := b.put(ctx, demoKey, begun); err != nil {
+	b.demo.Done = true
+	if err := b.put(ctx, demoKey, b.demo); err != nil {
 		return err
 	}
 	fmt.Fprintf(b.out, "kesher: demo done; see %s/ and %s/mailbox\n", b.base, b.base)
@@ -140,7 +133,11 @@ type demoState struct {
 
 var demoKey = item.Key{Table: item.Customers, PK: item.PKPace, SK: "DEMO"}
 
+// demoBegun is how far the demo has come; without one it is as good as done.
 func (b *Box) demoBegun(ctx context.Context) (d demoState, err error) {
+	if !b.config.Demo {
+		return demoState{Done: true}, nil
+	}
 	items, err := b.store.Get(ctx, flow.Strong, demoKey)
 	if err != nil {
 		return d, err

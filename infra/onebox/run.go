@@ -48,7 +48,6 @@ func (b *Box) run(ctx context.Context, server func(context.Context) error) error
 	}
 	defer os.Remove(instance)
 	work.Go(func() error { return server(ctx) })
-	work.Go(func() error { return b.pump.Run(ctx) })
 	b.greet()
 	live := func() {
 		work.Go(func() error { return b.tick(ctx) })
@@ -79,7 +78,7 @@ func (b *Box) run(ctx context.Context, server func(context.Context) error) error
 
 // playsEvents: while it plays, each customer has her own clock, and only the
 // player moves time.
-func (b *Box) playsEvents() bool { return b.config.EventClock || b.config.Demo }
+func (b *Box) playsEvents() bool { return b.config.EventClock || !b.demo.Done }
 
 func (b *Box) greet() {
 	fmt.Fprintf(b.out, "kesher: public key %s\n", b.config.PublicKey)

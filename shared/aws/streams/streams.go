@@ -26,6 +26,8 @@ type Options struct {
 	Reserve time.Duration
 	// Failed is told of every record that failed, and why; nil tells nobody.
 	Failed func(ctx context.Context, c item.Change, err error)
+	// Done is called when a batch has been worked; nil is not.
+	Done func(ctx context.Context)
 }
 
 // ErrNoTime is the failure of a record that was not begun because the deadline
@@ -51,6 +53,9 @@ func Handler(work func(ctx context.Context, c item.Change) error, opts Options) 
 		}
 		b := &batch{work: work, opts: opts, records: event.Records, failed: len(event.Records)}
 		b.run(ctx)
+		if opts.Done != nil {
+			opts.Done(ctx)
+		}
 		return json.Marshal(b.response())
 	}
 }

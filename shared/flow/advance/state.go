@@ -194,8 +194,9 @@ func (c *customerState) reader() history.Reader {
 	return history.Reader{Store: c.store, Customer: c.customer, Epoch: c.epoch}
 }
 
-// before are the stored exit and awaited events that arrived by the run's due
-// time, since its step began, in the order of arrival.
+// before are the stored exit and awaited events that arrived after the run's last
+// decision and by its due time, in the order of arrival. An exit that arrived
+// earlier is the gate's to see.
 func (c *customerState) before(ctx context.Context, in engine.Input) ([]Fact, error) {
 	r, j := in.Run, in.Walk.Journey
 	names := []string{}
@@ -213,7 +214,7 @@ func (c *customerState) before(ctx context.Context, in engine.Input) ([]Fact, er
 			return nil, err
 		}
 		for _, e := range events {
-			if e.In.Milli() <= r.Due {
+			if e.In > r.At && e.In.Milli() <= r.Due {
 				facts = append(facts, Fact{Fact: EventFact(e), Purposes: purposes(in.Walk.Release, name)})
 			}
 		}
