@@ -250,7 +250,7 @@ func (r *reader) between(start, end int) error {
 
 // carriesRaw are the elements between whose children Liquid may stand.
 var carriesRaw = map[string]bool{
-	"mj-body": true, "mj-wrapper": true, "mj-section": true, "mj-group": true, "mj-column": true, "mj-hero": true, "mj-social": true, "mj-navbar": true,
+	"mj-body": true, "mj-wrapper": true, "mj-section": true, "mj-group": true, "mj-column": true, "mj-hero": true,
 }
 
 func (r *reader) loosen(start, end int, tag *liquid.Tag) error {

@@ -52,7 +52,7 @@ func CompileFor(lang, src string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	out = mendOutlook(out)
+	out = mend(out)
 	if err := d.checkTags(out); err != nil {
 		return "", err
 	}
@@ -63,10 +63,15 @@ func CompileFor(lang, src string) (string, error) {
 }
 
 // compile runs the compiler over the rewritten source.
-func (d *document) compile(lang string) (string, error) {
+func (d *document) compile(lang string) (out string, err error) {
 	compiling.Lock()
 	defer compiling.Unlock()
-	out, err := gomjml.Render(d.rewrite(lang))
+	defer func() {
+		if x := recover(); x != nil { // it indexes into attributes that it has not checked
+			out, err = "", &Error{Line: 1, Col: 1, Message: fmt.Sprintf("the MJML compiler failed: %v", x)}
+		}
+	}()
+	out, err = gomjml.Render(d.rewrite(lang))
 	if details, ok := err.(gomjml.Error); ok && len(details.Details) > 0 {
 		return "", d.attributeError(details.Details[0])
 	}

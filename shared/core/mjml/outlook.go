@@ -26,7 +26,14 @@ var (
 	firstCell   = regexp.MustCompile(rowStart + between + regexp.QuoteMeta(outlookStart) + `(<table [^>]*><tr>)`)
 	lastCell    = regexp.MustCompile(cellEnd + between + regexp.QuoteMeta(outlookStart) + `</td>`)
 	emptyNote   = regexp.MustCompile(regexp.QuoteMeta(outlookStart) + `\s*` + regexp.QuoteMeta(outlookEnd))
+	layoutTable = regexp.MustCompile(`<table ([^>]*>)` + noData)
 )
+
+// mend puts right what the compiler leaves out or chains together.
+func mend(out string) string {
+	out = layoutTable.ReplaceAllString(out, `<table role="presentation" $1`)
+	return mendOutlook(strings.ReplaceAll(out, noData, ""))
+}
 
 // mendOutlook takes Liquid out of the middle of what the compiler chains for
 // Outlook: one table row for all columns of a section, begun by the first

@@ -6,10 +6,11 @@ import (
 	"strings"
 )
 
-// Marks for mendOutlook, in sections whose columns Liquid repeats or chooses.
+// Marks in the source that mend finds in the output.
 const (
-	rowStart = "\U0010F000" // before the first column
-	cellEnd  = "\U0010F001" // behind each column
+	rowStart = "\U0010F000" // before the first column of a section with Liquid between its columns
+	cellEnd  = "\U0010F001" // behind each of its columns
+	noData   = "\U0010F002" // first in an mj-table that has no header cells: a layout
 )
 
 // edit replaces a piece of the coded text.
@@ -29,14 +30,22 @@ func (d *document) rewrite(lang string) string {
 		case e.name == "mjml":
 			edits = append(edits, d.root(e, lang)...)
 		case textElements[e.name] && e.name != "mj-raw" && !e.selfClosed:
-			inner := strings.ReplaceAll(strings.TrimSpace(d.coded[e.inner:e.innerEnd]), "]]>", "]]]]><![CDATA[>")
-			edits = append(edits, edit{e.inner, e.innerEnd, "<![CDATA[" + inner + "]]>"})
+			edits = append(edits, edit{e.inner, e.innerEnd, cdata(d.coded[e.inner:e.innerEnd], e.name)})
 		case e.name == "mj-section" && e.hasLiquid:
 			edits = append(edits, edit{e.inner, e.inner, "<mj-raw>" + rowStart + "</mj-raw>"})
 			edits = append(edits, d.cellEnds(i)...)
 		}
 	}
 	return apply(d.coded, edits)
+}
+
+// cdata keeps the content of a text element as it is written.
+func cdata(inner, element string) string {
+	inner = strings.ReplaceAll(strings.TrimSpace(inner), "]]>", "]]]]><![CDATA[>")
+	if element == "mj-table" && !strings.Contains(inner, "<th") {
+		inner = noData + inner
+	}
+	return "<![CDATA[" + inner + "]]>"
 }
 
 func (d *document) cellEnds(section int) []edit {

@@ -111,21 +111,22 @@ func locatePlain(s *Source, format Format) *layout {
 	if format == Line {
 		at = inHeader
 	}
-	url, start, before := 0, 0, ""
+	url, start := 0, 0
+	var before prefix
 	for i, r := range s.Coded {
 		n := int(r) - codeBase
 		switch {
 		case string(r) == URLStart:
-			url, start, before = url+1, i+1, ""
+			url, start, before = url+1, i+1, prefix{}
 		case string(r) == URLEnd:
 			l.regions = append(l.regions, region{start, i})
 			start = 0
 		case n >= 0 && start > 0:
-			l.spots[n] = spot{place: plainURL(placeInURL(before)), zone: "link", node: url, url: true}
+			l.spots[n] = spot{place: plainURL(before.place()), zone: "link", node: url}
 		case n >= 0:
 			l.spots[n] = spot{place: at, zone: "text"}
 		default:
-			before += string(r)
+			before.add(r)
 		}
 	}
 	return l

@@ -16,7 +16,6 @@ type spot struct {
 	place place
 	zone  string // "text", "inside <a>", "href of <a>", "comment"...
 	node  int    // number of the HTML token for everything but text
-	url   bool
 }
 
 // region is the value of a URL attribute, as offsets in the coded text.
@@ -216,35 +215,43 @@ func (l *layouter) literal(element, name, value string, offset int, isURL bool) 
 
 // value gives every tag in one attribute value its spot.
 func (l *layouter) value(element, name, value string, isURL bool) error {
-	before := ""
 	zone := name + " of <" + element + ">"
+	var before prefix
 	for _, r := range value {
 		tag, ok := l.source.Decode(r)
 		if !ok {
-			before += string(r)
+			before.add(r)
 			continue
 		}
 		if tag.Output && name == "style" {
 			return l.errorTag(tag, "may not stand in style: a value of a customer must not become CSS (choose between styles with {%% if %%})")
 		}
-		sp := spot{place: inAttribute, zone: zone, node: l.node, url: isURL}
+		sp := spot{place: inAttribute, zone: zone, node: l.node}
 		switch {
 		case isURL && utf8.RuneCountInString(value) == 1:
 			sp.place = inWholeURL
 		case isURL:
-			sp.place = placeInURL(before)
+			sp.place = before.place()
 		}
 		l.spots[int(r)-codeBase] = sp
 	}
 	return nil
 }
 
-// placeInURL says what may come behind the literal part of a URL.
-func placeInURL(before string) place {
+// prefix is what stands literally in a URL before a value.
+type prefix struct{ any, query bool }
+
+func (p *prefix) add(r rune) {
+	p.any = p.any || r > ' '
+	p.query = p.query || r == '?' || r == '#'
+}
+
+// place says what may come behind it.
+func (p *prefix) place() place {
 	switch {
-	case strings.ContainsAny(before, "?#"):
+	case p.query:
 		return inQuery
-	case strings.TrimSpace(before) != "":
+	case p.any:
 		return inPath
 	default:
 		return inURL
