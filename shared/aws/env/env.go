@@ -148,9 +148,12 @@ func (c Config) Tables() map[item.Table]string {
 
 // Calls gives the functions that a step `call` may invoke, by the name that
 // journeys use.
-func (c Config) Calls() (map[string]string, error) {
+func (c Config) Calls() (map[string]string, error) { return ParseCalls(c.Get(CallFunctions)) }
+
+// ParseCalls reads the value of CallFunctions.
+func ParseCalls(value string) (map[string]string, error) {
 	calls := map[string]string{}
-	for entry := range strings.SplitSeq(c.Get(CallFunctions), ",") {
+	for entry := range strings.SplitSeq(value, ",") {
 		if entry == "" {
 			continue
 		}
@@ -162,3 +165,7 @@ func (c Config) Calls() (map[string]string, error) {
 	}
 	return calls, nil
 }
+
+// ConsoleParameter is where a deploy notes, in SSM, the name of the stage's console
+// function: the one fixed name by which the command finds a stage.
+func ConsoleParameter(stage string) string { return "/kesher/" + stage + "/console" }

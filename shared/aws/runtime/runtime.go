@@ -112,14 +112,8 @@ func (l *lazy) handler(ctx context.Context) (Handler, error) {
 		return l.built, nil
 	}
 	s := l.stack
-	source := secrets.New(s.AWS, secrets.Names{
-		SecretID:           s.Env.Get(env.SecretID),
-		PublicKeyParameter: s.Env.Get(env.PublicKeyParameter),
-		ServerKeyParameter: s.Env.Get(env.ServerKeyParameter),
-		IdentityParameter:  s.Env.Get(env.IdentityParameter),
-	})
 	var err error
-	if s.Secrets, err = source.Get(ctx); err != nil {
+	if s.Secrets, err = secrets.Read(ctx, s.AWS, s.Env.Get(env.SecretID)); err != nil {
 		return nil, err
 	}
 	s.Links = token.NewLinks(s.Env.Get(env.PublicURL), s.Secrets.Ring)

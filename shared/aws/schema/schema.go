@@ -1,22 +1,23 @@
 // Package schema is the physical shape of the tables: attribute names and the
-// one index. The constructs create by it, the store and the stream's decoder
-// read by it. It knows no SDK and no item's meaning.
+// one index. The constructs create by it, the store reads by it. It knows no SDK
+// and no item's meaning.
 package schema
 
-// Attributes of an item (item.Item says what they mean). Doc holds the JSON
-// document as a String; every further attribute is a Number, a counter.
+import "github.com/kesher-io/kesher/shared/core/item"
+
+// Attributes of an item, short for its constants: the stream has the same.
 const (
-	PK    = "pk"
-	SK    = "sk"
-	V     = "v"
-	W     = "w"
-	Epoch = "e"
-	F     = "f"
-	IK    = "ik"
-	IS    = "is"
-	TTL   = "ttl"
-	Due   = "due"
-	Doc   = "d"
+	PK    = item.AttrPK
+	SK    = item.AttrSK
+	V     = item.AttrV
+	W     = item.AttrW
+	Epoch = item.AttrEpoch
+	F     = item.AttrF
+	IK    = item.AttrIK
+	IS    = item.AttrIS
+	TTL   = item.AttrTTL
+	Due   = item.AttrDue
+	Doc   = item.AttrDoc
 )
 
 // Index is the sparse index of the customers table, KEYS_ONLY, by IK and IS.

@@ -1,7 +1,6 @@
 package secrets
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -14,106 +13,46 @@ import (
 
 const stackSecret = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
-// vault answers for both services.
-type vault struct {
-	secret     string
-	parameters map[string]string
-}
-
-func (v vault) answer(r wire.Request) wire.Answer {
-	var in struct{ Names []string }
-	if err := json.Unmarshal(r.Body, &in); err != nil {
-		return wire.Answer{Status: 400}
+// vault holds one secret; "" is none.
+func vault(t *testing.T, text string) *wire.Service {
+	if text == "" {
+		return wire.Serve(t, wire.Always(wire.Answer{Status: 400, Body: `{"__type":"ResourceNotFoundException","Message":"not found"}`}))
 	}
-	if r.Operation == "GetSecretValue" {
-		if v.secret == "" {
-			return wire.Answer{Status: 400, Body: `{"__type":"ResourceNotFoundException","Message":"not found"}`}
-		}
-		return wire.Answer{Body: fmt.Sprintf(`{"SecretString":%q}`, v.secret)}
-	}
-	var found []string
-	for _, name := range in.Names {
-		if value, ok := v.parameters[name]; ok {
-			found = append(found, fmt.Sprintf(`{"Name":%q,"Value":%q}`, name, value))
-		}
-	}
-	return wire.Answer{Body: `{"Parameters":[` + strings.Join(found, ",") + `]}`}
+	return wire.Serve(t, wire.Always(wire.Answer{Body: fmt.Sprintf(`{"SecretString":%q}`, text)}))
 }
 
-func source(t *testing.T, v vault) (*Source, *wire.Service) {
-	s := wire.Serve(t, v.answer)
-	return New(s.Config(), Names{SecretID: "kesher-secret", PublicKeyParameter: "/kesher/public", ServerKeyParameter: "/kesher/server"}), s
-}
+const whole = `{"secret":"` + stackSecret + `"}`
 
-var whole = vault{
-	secret:     `{"secret":"` + stackSecret + `"}`,
-	parameters: map[string]string{"/kesher/public": "pub", "/kesher/server": "srv"},
-}
-
-func TestSecretsAreReadOnceAndKept(t *testing.T) {
-	s, service := source(t, whole)
-	first, err := s.Get(t.Context())
+func TestReadMakesTheStacksKeys(t *testing.T) {
+	s := vault(t, whole)
+	got, err := Read(t.Context(), s.Config(), "kesher-secret")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Get(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if want := ident.NewKeys([]byte(stackSecret)); first.Keys.Check() != want.Check() {
+	if want := ident.NewKeys([]byte(stackSecret)); got.Keys.Check() != want.Check() {
 		t.Error("customers' keys are of another secret")
 	}
-	if first.Public != "pub" || first.Server != "srv" || string(first.Identity) != "srv" {
-		t.Errorf("keys %q, %q, identity %q", first.Public, first.Server, first.Identity)
+	r := s.Requests()[0]
+	if r.Operation != "GetSecretValue" || !strings.Contains(string(r.Body), `"kesher-secret"`) {
+		t.Errorf("asked %s %s", r.Operation, r.Body)
 	}
-	if len(service.Requests()) != 2 {
-		t.Errorf("%d requests", len(service.Requests()))
-	}
-	for i, folder := range []string{"secretsmanager", "ssm"} {
-		r := service.Requests()[i]
-		for _, problem := range awsmodel.Load(t, folder).Check(r.Operation, r.Body) {
-			t.Error(problem)
-		}
-	}
-}
-
-func TestIdentityHasAParameterOfItsOwnWhereOneIsNamed(t *testing.T) {
-	service := wire.Serve(t, vault{whole.secret, map[string]string{"p": "pub", "s": "srv", "i": "ident"}}.answer)
-	got, err := New(service.Config(), Names{"x", "p", "s", "i"}).Get(t.Context())
-	if err != nil || string(got.Identity) != "ident" {
-		t.Fatalf("got %q, %v", got.Identity, err)
-	}
-}
-
-func TestFunctionWithoutAPIKeysAsksForNone(t *testing.T) {
-	service := wire.Serve(t, whole.answer)
-	if _, err := New(service.Config(), Names{SecretID: "x"}).Get(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if n := len(service.Requests()); n != 1 {
-		t.Fatalf("%d requests", n)
+	for _, problem := range awsmodel.Load(t, "secretsmanager").Check(r.Operation, r.Body) {
+		t.Error(problem)
 	}
 }
 
 func TestJ17WrongOrMissingSecretIsOneClearError(t *testing.T) {
-	cases := map[string]struct {
-		vault vault
-		names string // what the error must name
-	}{
-		"missing secret":        {vault{}, "kesher-secret"},
-		"no JSON":               {vault{secret: stackSecret}, "kesher-secret"},
-		"too short":             {vault{secret: `{"secret":"short-one"}`}, "kesher-secret"},
-		"no secret in it":       {vault{secret: `{"token_key":"1"}`}, "kesher-secret"},
-		"unknown link key":      {vault{secret: `{"secret":"` + stackSecret + `","token_key":"2"}`}, "kesher-secret"},
-		"short link key":        {vault{secret: `{"secret":"` + stackSecret + `","token_keys":{"2":"short-one"}}`}, "kesher-secret"},
-		"missing parameter":     {vault{whole.secret, map[string]string{"/kesher/public": "pub"}}, "/kesher/server"},
-		"an empty parameter":    {vault{whole.secret, map[string]string{"/kesher/public": "", "/kesher/server": "srv"}}, "/kesher/public"},
-		"no parameter anywhere": {vault{secret: whole.secret}, "/kesher/public"},
-	}
-	for name, c := range cases {
-		s, _ := source(t, c.vault)
-		_, err := s.Get(t.Context())
-		if err == nil || !strings.Contains(err.Error(), c.names) {
-			t.Errorf("%s: error %v does not name %s", name, err, c.names)
+	for name, text := range map[string]string{
+		"missing":          "",
+		"no JSON":          stackSecret,
+		"too short":        `{"secret":"short-one"}`,
+		"no secret in it":  `{"token_key":"1"}`,
+		"unknown link key": `{"secret":"` + stackSecret + `","token_key":"2"}`,
+		"short link key":   `{"secret":"` + stackSecret + `","token_keys":{"2":"short-one"}}`,
+	} {
+		_, err := Read(t.Context(), vault(t, text).Config(), "kesher-secret")
+		if err == nil || !strings.Contains(err.Error(), "kesher-secret") {
+			t.Errorf("%s: error %v does not name the secret", name, err)
 			continue
 		}
 		for _, secret := range []string{stackSecret, "short-one"} {
@@ -121,18 +60,6 @@ func TestJ17WrongOrMissingSecretIsOneClearError(t *testing.T) {
 				t.Errorf("%s: the error shows the secret: %v", name, err)
 			}
 		}
-	}
-}
-
-func TestFailedReadIsTriedAgain(t *testing.T) {
-	s, _ := source(t, vault{})
-	if _, err := s.Get(t.Context()); err == nil {
-		t.Fatal("no error")
-	}
-	fixed := wire.Serve(t, whole.answer)
-	s.secrets, s.parameters = New(fixed.Config(), s.names).secrets, New(fixed.Config(), s.names).parameters
-	if _, err := s.Get(t.Context()); err != nil {
-		t.Fatal(err)
 	}
 }
 
@@ -170,8 +97,7 @@ func TestE05LinkKeysRotateAndRetire(t *testing.T) {
 }
 
 func TestE24SecretsAreNotPrinted(t *testing.T) {
-	s, _ := source(t, whole)
-	got, err := s.Get(t.Context())
+	got, err := Read(t.Context(), vault(t, whole).Config(), "kesher-secret")
 	if err != nil {
 		t.Fatal(err)
 	}
