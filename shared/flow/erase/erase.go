@@ -62,8 +62,8 @@ var (
 		"a tombstone of the opaque key, for 400 days",
 	}
 	gone = []string{
-		"live stores: at once", "what was in flight: within the hour", "the stream: in 24 h",
-		"failure storage: in 7 d", "backups: in at most 35 d, and never restored",
+		"live stores: at once", "what was in flight: within the hour", fmt.Sprintf("the stream: in %d h", 24*StreamDays),
+		fmt.Sprintf("failure storage: in %d d", FailureDays), fmt.Sprintf("backups: in at most %d d, and never restored", BackupDays),
 	}
 )
 
@@ -77,6 +77,9 @@ func (s *Service) Erase(ctx context.Context, customer string) (*Receipt, error) 
 		}
 		if !c.alive {
 			return s.finish(ctx, c, 0)
+		}
+		if err := s.inbox(ctx, c); err != nil {
+			return nil, err
 		}
 		ops, err := s.bury(c)
 		if err != nil {

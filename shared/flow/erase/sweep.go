@@ -3,6 +3,7 @@ package erase
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/kesher-io/kesher/shared/core/item"
@@ -17,7 +18,7 @@ func (s *Service) finish(ctx context.Context, c *customer, deleted int) (*Receip
 	if c.alive {
 		r.Epoch, r.Erased = c.epoch+1, c.now.UTC()
 	}
-	n, err := s.wipe(ctx, c, r.Epoch)
+	n, err := s.wipe(ctx, c.key, r.Epoch, false)
 	if err != nil {
 		return nil, err
 	}
@@ -37,27 +38,61 @@ func (s *Service) Sweep(ctx context.Context, key string) error {
 	if err != nil || gates[0] == nil {
 		return err
 	}
-	c := &customer{key: key, epoch: gates[0].E, now: s.Clock.Now(key)}
-	found, err := s.wipe(ctx, c, c.epoch)
+	epoch := gates[0].E
+	found, err := s.wipe(ctx, key, epoch, true)
 	if err != nil || found == 0 {
 		return err
 	}
 	w := agenda.Writer{Store: s.Store, Tokens: s.Tokens}
-	return w.Postpone(ctx, key, c.epoch, agenda.Sweep, c.now.Add(lifetime))
+	return w.Postpone(ctx, key, epoch, agenda.Sweep, s.Clock.Now(key).Add(lifetime))
 }
 
-// wipe deletes what is older than the epoch from her partition, and what she
-// had written elsewhere, until a pass finds nothing.
-func (s *Service) wipe(ctx context.Context, c *customer, epoch int64) (deleted int, err error) {
-	old := func(it *item.Item) bool { return it.E < epoch }
+// inbox deletes the calls that an AWS user put into the table for her and nobody
+// has worked yet; her user id is known as long as she has a profile.
+func (s *Service) inbox(ctx context.Context, c *customer) error {
+	if c.profile.UserID == "" {
+		return nil
+	}
+	_, err := s.pass(ctx, item.PrefixInbox+c.profile.UserID.Reveal(), func(*item.Item) bool { return true })
+	return err
+}
+
+// wipe deletes what is older than the epoch from her partition, and the
+// partitions of the visitors she was, until a pass finds nothing. Which visitors
+// is forgotten by the sweep (links): until then some of their facts may still be
+// under way. A browser that she shared loses what others did in it unnamed.
+func (s *Service) wipe(ctx context.Context, key string, epoch int64, links bool) (deleted int, err error) {
 	for range attempts {
-		n, err := s.pass(ctx, item.CustomerPK(c.key), old)
+		n, err := s.visitors(ctx, key, epoch)
 		deleted += n
-		if err != nil || n == 0 {
+		if err != nil {
+			return deleted, err
+		}
+		own, err := s.pass(ctx, item.CustomerPK(key), func(it *item.Item) bool {
+			return it.E < epoch && (links || !strings.HasPrefix(it.SK, item.PrefixVisitorOf))
+		})
+		deleted += own
+		if err != nil || n+own == 0 {
 			return deleted, err
 		}
 	}
 	return deleted, fmt.Errorf("erase: something goes on writing of an erased customer: %w", flow.ErrThrottled)
+}
+
+// visitors empties the partitions of the visitors she was.
+func (s *Service) visitors(ctx context.Context, key string, epoch int64) (deleted int, err error) {
+	q := partition(item.CustomerPK(key))
+	q.Prefix = item.PrefixVisitorOf
+	err = flow.Each(ctx, s.Store, q, func(link item.Item) error {
+		if link.E >= epoch {
+			return nil
+		}
+		visitor := strings.TrimPrefix(link.SK, item.PrefixVisitorOf)
+		n, err := s.pass(ctx, item.PrefixVisitor+visitor, func(*item.Item) bool { return true })
+		deleted += n
+		return err
+	})
+	return deleted, err
 }
 
 // partition reads all of one partition, also what has expired and is not
