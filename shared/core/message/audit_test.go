@@ -59,7 +59,7 @@ func TestContrastIsWCAGs(t *testing.T) {
 		{rgb{0x77, 0x77, 0x77}, white, 4.48},
 		{rgb{0x76, 0x76, 0x76}, white, 4.54},
 		{white, rgb{0x1d, 0x4e, 0xd8}, 6.70}, // the button of the built-in mails
-		{rgb{0x4b, 0x55, 0x63}, rgb{0xf3, 0xf4, 0xf6}, 6.87},
+		{footerInk, footerGround, 6.87},
 	}
 	for _, test := range tests {
 		if got := contrast(test.a, test.b); math.Abs(got-test.want) > 0.01 {
@@ -68,10 +68,25 @@ func TestContrastIsWCAGs(t *testing.T) {
 	}
 }
 
+func TestFooterStandsOnTheBodysColourWhereItCanBeRead(t *testing.T) {
+	for body, want := range map[string]rgb{
+		`<body>`: footerGround,
+		`<body style="background-color:#f4f1ea;">`:             {0xf4, 0xf1, 0xea},
+		`<body style="color:red;background: white url(x)">`:    white,
+		`<body style="background-color:#333333">`:              footerGround,
+		`<body style="background-color:transparent">`:          footerGround,
+		`<body style="background:#000;background-color:#fff">`: white,
+	} {
+		if got := groundOf(body); got != want {
+			t.Errorf("%s: %s, want %s", body, got, want)
+		}
+	}
+}
+
 // TestFooterIsReadableInTheDark holds the colours that the frame sets for dark
 // mode, which Audit can't see since they stand in a style sheet.
 func TestFooterIsReadableInTheDark(t *testing.T) {
-	ground := rgb{0x1c, 0x1f, 0x24}
+	ground := rgb{0x1f, 0x1f, 0x1f}
 	for _, color := range []rgb{{0xc9, 0xd1, 0xd9}, {0x8a, 0xb4, 0xf8}} {
 		if !strings.Contains(frameHead, color.String()) || !strings.Contains(frameHead, ground.String()) {
 			t.Fatalf("the frame does not set %s on %s", color, ground)

@@ -49,7 +49,7 @@ func (f *framer) frame(d document) {
 		d.bodyClose = len(doc)
 	}
 	f.copy(d.bodyClose)
-	f.add(frameFooter)
+	f.add(strings.Replace(frameFooter, footerGroundMark, groundOf(doc[d.bodyStart:d.bodyEnd]).String(), 1))
 	f.copy(len(doc))
 	framed := f.out.String()
 	for strings.Contains(framed, undetermined) {
@@ -110,6 +110,29 @@ func bodyTag(tag string) string {
 		return styleAttribute.ReplaceAllString(tag, "${1}"+frameBodyStyle)
 	}
 	return strings.TrimSuffix(tag, ">") + ` style="` + frameBodyStyle + `">`
+}
+
+// Colours of the light footer, and the ground it has where the body's own would
+// make them hard to read.
+var (
+	footerInk    = rgb{0x4b, 0x55, 0x63}
+	footerLink   = rgb{0x1d, 0x4e, 0xd8}
+	footerGround = rgb{0xf3, 0xf4, 0xf6}
+)
+
+var groundStyle = regexp.MustCompile(`(?i)background(?:-color)?\s*:\s*(#[0-9a-f]{3,6}|[a-z]+)`)
+
+// groundOf is the colour on which the footer stands.
+func groundOf(body string) rgb {
+	m := groundStyle.FindAllStringSubmatch(body, -1)
+	if len(m) == 0 {
+		return footerGround
+	}
+	ground, ok := parseColor(m[len(m)-1][1])
+	if !ok || contrast(footerInk, ground) < minContrast || contrast(footerLink, ground) < minContrast {
+		return footerGround
+	}
+	return ground
 }
 
 // document marks where in an HTML text the parts of its skeleton stand; -1 =

@@ -13,7 +13,8 @@ const frameName = "kesher_frame"
 
 // The frame is what the product adds to every body, in Liquid: language and
 // direction, title, dark-mode meta and explicit colours (B18), preheader, and
-// the legal footer. #4b5563 on #f3f4f6 is 6.9:1, #c9d1d9 on #1c1f24 is 10.7:1.
+// the legal footer. The light
+// footer stands on the body's own colour where that can be read (see groundOf).
 const (
 	frameLang = ` lang="{{ kesher_frame.lang }}" dir="{{ kesher_frame.dir }}"`
 
@@ -26,7 +27,7 @@ const (
 		`<meta name="supported-color-schemes" content="light dark">` +
 		`<meta name="format-detection" content="telephone=no,date=no,address=no,email=no">` +
 		`<style>:root{color-scheme:light dark;supported-color-schemes:light dark}` +
-		`@media (prefers-color-scheme:dark){.kesher-footer{background-color:#1c1f24!important;color:#c9d1d9!important}` +
+		`@media (prefers-color-scheme:dark){.kesher-footer{background-color:#1f1f1f!important;color:#c9d1d9!important}` +
 		`.kesher-footer a{color:#8ab4f8!important}}</style>`
 
 	frameBodyStyle = `margin:0;padding:0;background-color:#ffffff;color:#1f2937;`
@@ -35,7 +36,7 @@ const (
 		`{{ kesher_frame.preheader }}&#847;&zwnj;&nbsp;&#847;&zwnj;&nbsp;&#847;&zwnj;&nbsp;&#847;&zwnj;&nbsp;&#847;&zwnj;&nbsp;&#847;&zwnj;&nbsp;</div>{% endif %}`
 
 	frameFooter = `<table class="kesher-footer" role="presentation" width="100%" border="0" cellpadding="0" cellspacing="0"` +
-		` style="background-color:#f3f4f6;color:#4b5563;"><tr><td align="center"` + frameLang +
+		` style="background-color:` + footerGroundMark + `;color:#4b5563;"><tr><td align="center"` + frameLang +
 		` style="padding:24px 16px;font-family:Arial,Helvetica,sans-serif;font-size:13px;line-height:21px;text-align:center;">` +
 		`<strong>{{ kesher_frame.name }}</strong>` +
 		`{% if kesher_frame.address %}<br>{{ kesher_frame.address }}{% endif %}` +
@@ -53,6 +54,9 @@ const (
 		"{% if kesher_frame.preferences %}\n{{ kesher_frame.preferences_label }}: " + liquid.URLStart + "{{ kesher_frame.preferences }}" + liquid.URLEnd + "{% endif %}" +
 		"{% if kesher_frame.unsubscribe %}\n{{ kesher_frame.unsubscribe_label }}: " + liquid.URLStart + "{{ kesher_frame.unsubscribe }}" + liquid.URLEnd + "{% endif %}"
 )
+
+// footerGroundMark stands for the colour of the footer's ground.
+const footerGroundMark = "#ground"
 
 // footerText is what the frame says in one language.
 type footerText struct {

@@ -199,6 +199,7 @@ func TestB26CapsCountHerLocalDays(t *testing.T) {
 	check(t, "the same instants are one day elsewhere", sentAt(daily, time.UTC, at(5, 0, 0), at(4, 23, 59)), Skip, ReasonCap)
 	check(t, "two a week, the first six days ago", sentAt(weekly, jerusalem, at(10, 12, 0), at(4, 0, 0), at(9, 12, 0)), Skip, ReasonCap)
 	check(t, "two a week, the first seven days ago", sentAt(weekly, jerusalem, at(10, 12, 0), at(3, 23, 59), at(9, 12, 0)), Go, "")
+	check(t, "one a day, one tomorrow by another's clock", sentAt(daily, jerusalem, at(4, 23, 59), at(5, 0, 0)), Go, "")
 	check(t, "no caps", sentAt(plan.Caps{}, jerusalem, at(4, 12, 0), at(4, 10, 0), at(4, 11, 0)), Go, "")
 	check(t, "service is never capped", func() GateInput {
 		i := sentAt(daily, jerusalem, at(4, 12, 0), at(4, 10, 0))

@@ -109,15 +109,17 @@ func (m *Mailbox) find(w http.ResponseWriter, r *http.Request, id string) (Messa
 	return msg, ok && err == nil
 }
 
-// serveHTML serves the body alone, for the frame of the page: no scripts, no
-// forms, an origin of its own; links open in another window.
+// serveHTML serves the body alone, for the frame of the page: no scripts and no
+// forms, twice over (sandbox and policy); links open in another window. It keeps
+// its origin, which nothing in it can use without scripts: a frame of an opaque
+// origin runs in a process of its own, and headless Chromium paints it blank.
 func (m *Mailbox) serveHTML(w http.ResponseWriter, r *http.Request) {
 	msg, ok := m.find(w, r, r.PathValue("id"))
 	if !ok {
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Content-Security-Policy", "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; "+
+	w.Header().Set("Content-Security-Policy", "sandbox allow-same-origin allow-popups allow-popups-to-escape-sandbox; default-src 'none'; "+
 		"img-src https: http: data:; style-src 'unsafe-inline'; frame-ancestors 'self'")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.Header().Set("Referrer-Policy", "no-referrer")

