@@ -169,8 +169,11 @@ func (m Mover) round(ctx context.Context, rel *release.Release, mv *Move) (done 
 	if must := x.binding(rel.Plan, m.Clock.Now(mv.Customer)); len(must) > 0 {
 		// What binds at the new address binds her before she has it: should the
 		// second write never come, there is a mail too few, and none too many.
-		_, err := m.Consents.Apply(ctx, mv.Customer, rel, must)
-		return false, err
+		res, err := m.Consents.Apply(ctx, mv.Customer, rel, must)
+		if err != nil || len(res.Changes) > 0 {
+			return false, err
+		}
+		// All of it was told before, and she has spoken since.
 	}
 	ops, err := x.ops(mv.To)
 	if err != nil {

@@ -69,10 +69,13 @@ func (w Writer) readAddress(ctx context.Context, hash string) (*address, error) 
 	return a, err
 }
 
-// before is the permission that a statement meets: hers, or what was withdrawn
-// at the address her mail goes to.
+// before is the permission that a statement meets: hers, and to a grant what was
+// withdrawn at the address her mail goes to, which it must be later than as well.
 func (all addresses) before(s *subject, st *consent.Statement) consent.Permission {
 	hers := s.gate.States[st.Name()]
+	if st.State.Refused() {
+		return hers
+	}
 	for _, a := range all {
 		at, ok := a.owner.Withdrawn[st.Name()]
 		if ok && mailed(st) && a.hash == s.address() {

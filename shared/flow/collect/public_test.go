@@ -1,0 +1,525 @@
+package collect
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/kesher-io/kesher/events"
+	"github.com/kesher-io/kesher/shared/core/consent"
+	"github.com/kesher-io/kesher/shared/core/fact"
+	"github.com/kesher-io/kesher/shared/core/item"
+	"github.com/kesher-io/kesher/shared/core/token"
+	"github.com/kesher-io/kesher/shared/flow"
+)
+
+func (f *fixture) respond(src Source, text string) Outcome {
+	f.t.Helper()
+	r, bad := events.DecodeResponse([]byte(text))
+	if bad != nil {
+		f.t.Fatal(bad)
+	}
+	r.Survey = "style"
+	out, err := f.Respond(context.Background(), r, src)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return out
+}
+
+// TestI02PublicKeyWithAForeignUserIdChangesNothing: whatever kind of call, with
+// no proof or a wrong one, what is stored of the customer is the same bytes after
+// it, and no mail is asked for.
+func TestI02PublicKeyWithAForeignUserIdChangesNothing(t *testing.T) {
+	f := setup(t)
+	f.agrees("u1")
+	f.taken(server, `{"type":"identify","userId":"u1","anonymousId":"hers","traits":{"email":"dana@shop.example","first_name":"Dana"}}`)
+	f.taken(server, `{"type":"track","userId":"u1","event":"Product Added","properties":{"price":5}}`)
+	f.clock.Advance(time.Hour)
+	address := item.PrefixAddress + f.Keys.Address("dana@shop.example")
+	before := f.image(f.pk("u1"), address)
+	proofs := map[string]string{
+		"none": "", "empty": `,"userHash":""`, "another user's": `,"userHash":"` + f.hash("u2") + `"`,
+		"upper case": `,"userHash":"` + fmt.Sprintf("%X", userHash(f.Identity, "u1")) + `"`, "nonsense": `,"userHash":"zz"`,
+	}
+	anonymous := map[string]string{"alone": "", "the attacker's own": `,"anonymousId":"mine"`, "hers": `,"anonymousId":"hers"`}
+	for proof, hash := range proofs {
+		for name, anon := range anonymous {
+			ctx := `,"context":{"consent":{"categoryPreferences":{"Advertising":false},"updatedAt":"2027-03-01T09:59:00Z"}` + hash + `}`
+			for _, c := range []string{
+				`{"type":"track","userId":"u1"` + anon + ctx + `,"event":"Order Completed"}`,
+				`{"type":"identify","userId":"u1"` + anon + ctx + `,"traits":{"email":"evil@example.com","first_name":"Eve"}}`,
+				`{"type":"page","userId":"u1"` + anon + ctx + `}`,
+				`{"type":"group","userId":"u1"` + anon + ctx + `}`,
+				`{"type":"alias","userId":"u1","previousId":"mine"` + anon + ctx + `}`,
+			} {
+				f.send(public, c)
+			}
+			for _, state := range []string{"granted", "withdrawn", "denied"} {
+				f.consent(public, `{"userId":"u1"`+anon+ctx+`,"purpose":"marketing","channel":"email","notice":"newsletter","state":"`+state+`"}`)
+			}
+			f.respond(public, `{"userId":"u1"`+anon+ctx+`,"answers":{"interests":["home"]},"consent":[{"purpose":"personalization","state":"granted","notice":"newsletter"}]}`)
+			if after := f.image(f.pk("u1"), address); after != before {
+				t.Fatalf("proof %s, anonymousId %s: changed\n%s\n%s", proof, name, before, after)
+			}
+		}
+	}
+	if f.counts.n[metricUnproven] == 0 {
+		t.Error("not counted")
+	}
+}
+
+func TestUnprovenCallIsKeptAsTheVisitors(t *testing.T) {
+	f := setup(t)
+	f.taken(public, `{"type":"track","userId":"u1","anonymousId":"a1","event":"Order Completed"}`)
+	if len(f.events(f.vpk("a1"), "Order Completed")) != 1 || f.profile("u1") != nil {
+		t.Fatal("not the visitor's")
+	}
+	if out := f.send(public, `{"type":"track","userId":"u1","event":"Order Completed"}`); out.Refused == nil || out.Refused.Code != events.UserUnproven {
+		t.Fatalf("%v", out.Refused)
+	}
+}
+
+func TestProvenUserMayBeWrittenByThePublicKey(t *testing.T) {
+	f := setup(t)
+	f.taken(public, `{"type":"track","userId":"u1","event":"Order Completed","context":{"userHash":"`+f.hash("u1")+`"}}`)
+	if len(f.events(f.pk("u1"), "Order Completed")) != 1 {
+		t.Fatal("not kept")
+	}
+}
+
+func TestPublicKeyNeverGrantsBeyondPendingAndMayAlwaysWithdraw(t *testing.T) {
+	f := setup(t)
+	proof := `,"context":{"userHash":"` + f.hash("u1") + `"}`
+	say := func(state string) Outcome {
+		f.clock.Advance(time.Minute)
+		return f.consent(public, `{"userId":"u1","purpose":"marketing","channel":"email","notice":"newsletter","state":"`+state+`"`+proof+`}`)
+	}
+	if out := say("granted"); out.Refused != nil {
+		t.Fatal(out.Refused)
+	}
+	if got := f.gate(f.pk("u1")).States["marketing/email"]; got.State != consent.Pending {
+		t.Fatalf("%+v", got)
+	}
+	f.agrees("u1")
+	if out := say("withdrawn"); out.Refused != nil || f.gate(f.pk("u1")).States["marketing/email"].State != consent.Withdrawn {
+		t.Fatalf("%v", out.Refused)
+	}
+}
+
+func TestGrantWithoutNoticeOrEvidenceIsRefused(t *testing.T) {
+	f := setup(t)
+	tests := []struct {
+		body string
+		code events.Code
+	}{
+		{`{"userId":"u1","purpose":"marketing","channel":"email","state":"granted"}`, events.NoEvidence},
+		{`{"userId":"u1","purpose":"marketing","channel":"email","state":"granted","evidence":{"basis":"consent"}}`, events.NoEvidence},
+		{`{"userId":"u1","purpose":"marketing","channel":"email","state":"granted","evidence":{"basis":"hope","source":"x"}}`, events.InvalidField},
+		{`{"userId":"u1","purpose":"marketing","channel":"email","state":"granted","notice":"nowhere"}`, events.InvalidField},
+		{`{"userId":"u1","purpose":"marketing","channel":"pigeon","state":"granted","notice":"newsletter"}`, events.InvalidField},
+		{`{"userId":"u1","purpose":"marketing","channel":"email","state":"maybe","notice":"newsletter"}`, events.InvalidField},
+	}
+	for _, tt := range tests {
+		if out := f.consent(server, tt.body); out.Refused == nil || out.Refused.Code != tt.code {
+			t.Errorf("%s: %v", tt.body, out.Refused)
+		}
+	}
+	out := f.consent(server, `{"userId":"u1","purpose":"marketing","channel":"email","state":"granted","evidence":{"basis":"existing-customer","source":"order 7"}}`)
+	if out.Refused != nil || f.gate(f.pk("u1")).States["marketing/email"].State != consent.Granted {
+		t.Fatalf("%v", out.Refused)
+	}
+}
+
+func TestConsentToldAgainWithoutATimeIsOne(t *testing.T) {
+	f := setup(t)
+	w := `{"messageId":"w","userId":"u1","purpose":"marketing","channel":"email","state":"withdrawn"}`
+	f.consent(server, w)
+	f.clock.Advance(time.Hour)
+	f.agrees("u1")
+	f.clock.Advance(time.Hour)
+	if out := f.consent(server, w); !out.Duplicate {
+		t.Fatal("a retry is taken for a new withdrawal")
+	}
+	if f.gate(f.pk("u1")).States["marketing/email"].State != consent.Granted {
+		t.Fatal("it undid a later grant")
+	}
+}
+
+// TestI03SnapshotsOnlyRaiseByANewChoice walks a cookie banner's life.
+func TestI03SnapshotsOnlyRaiseByANewChoice(t *testing.T) {
+	f := setup(t)
+	send := func(choice, updated string) consent.State {
+		f.clock.Advance(time.Minute)
+		if updated != "" {
+			updated = `,"updatedAt":"` + updated + `"`
+		}
+		f.send(server, `{"type":"group","userId":"u1","context":{"consent":{"categoryPreferences":{"Advertising":`+choice+`}`+updated+`}}}`)
+		return f.gate(f.pk("u1")).States["personalization"].State
+	}
+	if got := send("true", ""); got != consent.Granted {
+		t.Fatalf("unknown, then yes: %s", got)
+	}
+	f.consent(server, `{"userId":"u1","purpose":"personalization","state":"withdrawn"}`)
+	for _, updated := range []string{"", "2027-03-01T09:00:30Z"} {
+		if got := send("true", updated); got != consent.Withdrawn {
+			t.Fatalf("a cookie of before (updated %q) raised it to %s", updated, got)
+		}
+	}
+	if got := send("true", "2027-03-01T09:02:30Z"); got != consent.Granted {
+		t.Fatalf("her new choice: %s", got)
+	}
+	if got := send("false", ""); got != consent.Withdrawn {
+		t.Fatalf("a snapshot may lower: %s", got)
+	}
+	if f.gate(f.pk("u1")).States["marketing/email"].State != consent.Unknown {
+		t.Fatal("a banner granted contact")
+	}
+}
+
+func TestSnapshotThatSaysNothingNewCostsNothing(t *testing.T) {
+	f := setup(t)
+	c := `{"type":"group","userId":"u1","context":{"consent":{"categoryPreferences":{"Advertising":true}}}}`
+	f.taken(server, c)
+	n := len(f.store.Changes())
+	f.clock.Advance(time.Minute)
+	f.taken(server, c)
+	if len(f.store.Changes()) != n {
+		t.Fatal("written again")
+	}
+}
+
+func TestPublicAddressIsPendingAndAskedOnce(t *testing.T) {
+	f := setup(t)
+	proof := `"context":{"userHash":"` + f.hash("u1") + `"}`
+	f.taken(server, `{"type":"identify","userId":"u1","traits":{"email":"dana@shop.example"}}`)
+	for range 5 {
+		f.clock.Advance(time.Minute)
+		f.taken(public, `{"type":"identify","userId":"u1","traits":{"email":"new@shop.example"},`+proof+`}`)
+	}
+	p := f.profile("u1")
+	if p.Address.Reveal() != "dana@shop.example" || p.Traits["email"].Value != "dana@shop.example" {
+		t.Fatal("a public key replaced her address")
+	}
+	if p.Pending.Reveal() != "new@shop.example" || p.PendingTill <= start.UnixMilli() {
+		t.Fatalf("not pending: %s", p.PendingHash)
+	}
+	asked := f.events(f.pk("u1"), fact.MessageRequested)
+	if len(asked) != 1 || asked[0].Props["kind"] != "confirm" || asked[0].Props["address"] != p.PendingHash {
+		t.Fatalf("asked %d times: %+v", len(asked), asked)
+	}
+	agenda := map[string]int64{}
+	if f.doc(f.pk("u1"), item.SKAgenda, &agenda); agenda["pending"] != p.PendingTill {
+		t.Fatalf("nobody purges it: %v", agenda)
+	}
+}
+
+func TestA13UnconfirmedAddressIsPurged(t *testing.T) {
+	f := setup(t)
+	f.taken(public, `{"type":"identify","userId":"u1","traits":{"email":"new@shop.example"},"context":{"userHash":"`+f.hash("u1")+`"}}`)
+	f.clock.Advance(6 * 24 * time.Hour)
+	if err := f.Purge(context.Background(), f.Keys.Customer("u1")); err != nil || f.profile("u1").Pending == "" {
+		t.Fatal("purged early", err)
+	}
+	f.clock.Advance(25 * time.Hour)
+	if err := f.Purge(context.Background(), f.Keys.Customer("u1")); err != nil || f.profile("u1").Pending != "" {
+		t.Fatal("not purged", err)
+	}
+}
+
+func TestConfirmedAddressBecomesHers(t *testing.T) {
+	f := setup(t)
+	f.taken(public, `{"type":"identify","userId":"u1","traits":{"email":"new@shop.example"},"context":{"userHash":"`+f.hash("u1")+`"}}`)
+	confirm := func(hash string) bool {
+		ok, err := f.mover().Confirm(context.Background(), f.Keys.Customer("u1"), f.rel, hash)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return ok
+	}
+	if confirm(f.Keys.Address("other@shop.example")) {
+		t.Fatal("another address was confirmed")
+	}
+	if !confirm(f.Keys.Address("new@shop.example")) {
+		t.Fatal("not confirmed")
+	}
+	p := f.profile("u1")
+	if p.Address.Reveal() != "new@shop.example" || p.Pending != "" || p.Traits["email"].Value != "new@shop.example" || f.owner("new@shop.example").Customer != f.Keys.Customer("u1") {
+		t.Fatal("not hers")
+	}
+	if confirm(p.AddressHash) {
+		t.Fatal("confirmed twice")
+	}
+}
+
+func TestPendingPermissionIsAskedForWhereHerMailGoes(t *testing.T) {
+	f := setup(t)
+	proof := `"context":{"userHash":"` + f.hash("u1") + `"}`
+	f.consent(public, `{"userId":"u1","purpose":"marketing","channel":"email","notice":"newsletter","state":"granted",`+proof+`}`)
+	if n := len(f.events(f.pk("u1"), fact.MessageRequested)); n != 0 {
+		t.Fatalf("asked %d times without an address", n)
+	}
+	f.taken(public, `{"type":"identify","userId":"u1","traits":{"email":"new@shop.example"},`+proof+`}`)
+	asked := f.events(f.pk("u1"), fact.MessageRequested)
+	if len(asked) != 1 || asked[0].Props["purpose"] != "marketing" || asked[0].Props["channel"] != "email" || asked[0].Props["notice"] != "newsletter" {
+		t.Fatalf("%+v", asked)
+	}
+	for range 1000 { // E09: a thousand posts, one mail
+		f.clock.Advance(time.Second)
+		f.consent(public, `{"userId":"u1","purpose":"marketing","channel":"email","notice":"newsletter","state":"granted",`+proof+`}`)
+	}
+	if n := len(f.events(f.pk("u1"), fact.MessageRequested)); n != 1 {
+		t.Fatalf("%d mails", n)
+	}
+}
+
+// TestI07FactsRacingTheMergeAreNeitherLostNorDoubled: some of a visitor's facts
+// were stored before the identify, some come later, one comes both ways.
+func TestI07FactsRacingTheMergeAreNeitherLostNorDoubled(t *testing.T) {
+	f := setup(t)
+	f.taken(public, `{"type":"group","anonymousId":"a1","context":{"consent":{"categoryPreferences":{"Advertising":true}}}}`)
+	track := func(who, id string) {
+		f.taken(server, `{"type":"track",`+who+`,"messageId":"`+id+`","event":"Product Added","timestamp":"2027-03-01T08:59:30Z","properties":{"product_id":"`+id+`"}}`)
+	}
+	track(`"anonymousId":"a1"`, "before")
+	track(`"anonymousId":"a1"`, "both")
+	f.clock.Advance(time.Second)
+	f.taken(server, `{"type":"identify","userId":"u1","anonymousId":"a1"}`)
+	track(`"anonymousId":"a1"`, "late")
+	track(`"userId":"u1"`, "both")
+	agenda := map[string]int64{}
+	if f.doc(f.pk("u1"), item.SKAgenda, &agenda); agenda["copies"] != f.clock.Now("").Add(time.Minute).UnixMilli() {
+		t.Fatalf("not due again: %v", agenda)
+	}
+	f.clock.Advance(time.Minute)
+	for range 2 {
+		if err := f.Copy(context.Background(), f.Keys.Customer("u1")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := map[string]int{}
+	for _, e := range f.events(f.pk("u1"), "Product Added") {
+		got[e.ID]++
+		if !e.Copied || e.At != start.Add(-30*time.Second).UnixMilli() {
+			t.Errorf("%s: copied %v at %d", e.ID, e.Copied, e.At)
+		}
+	}
+	if fmt.Sprint(got) != "map[before:1 both:1 late:1]" {
+		t.Fatalf("%v", got)
+	}
+	if f.gate(f.pk("u1")).States["personalization"].State != consent.Granted {
+		t.Fatal("her choice as a visitor is forgotten")
+	}
+}
+
+func TestVisitorsHaveNoProfileAndNoPlaceInAnyList(t *testing.T) {
+	f := setup(t)
+	out := f.send(public, `{"type":"identify","anonymousId":"a1","traits":{"email":"dana@shop.example"}}`)
+	f.taken(public, `{"type":"track","anonymousId":"a1","event":"Order Completed"}`)
+	if len(out.Dropped) != 1 || out.Dropped[0].Field != "traits.email" {
+		t.Fatalf("%v", out.Dropped)
+	}
+	for _, it := range f.list(f.vpk("a1"), "") {
+		if it.IK != "" || it.SK == item.SKProfile {
+			t.Errorf("%s is listed in %q", it.SK, it.IK)
+		}
+	}
+	if f.owner("dana@shop.example").Customer != "" {
+		t.Error("a visitor owns an address")
+	}
+}
+
+func TestIdentifyMergesConsentToTheMostRestrictive(t *testing.T) {
+	f := setup(t)
+	f.agrees("u1")
+	f.clock.Advance(time.Minute)
+	f.taken(public, `{"type":"group","anonymousId":"a1","context":{"consent":{"categoryPreferences":{"Advertising":false}}}}`)
+	f.clock.Advance(time.Minute)
+	identify := `{"type":"identify","userId":"u1","anonymousId":"a1"}`
+	f.taken(server, identify)
+	g := f.gate(f.pk("u1"))
+	if !g.States["personalization"].State.Refused() || g.States["marketing/email"].State != consent.Granted {
+		t.Fatalf("%+v", g.States)
+	}
+	f.clock.Advance(time.Minute)
+	f.agrees("u1")
+	for range 3 {
+		f.clock.Advance(time.Hour)
+		f.taken(server, identify)
+	}
+	if f.gate(f.pk("u1")).States["personalization"].State != consent.Granted {
+		t.Fatal("what the visitor said once is merged again, over her later word")
+	}
+}
+
+func TestBrowserOfTwoPeopleGivesTheSecondNothingOfTheFirst(t *testing.T) {
+	f := setup(t)
+	f.taken(public, `{"type":"track","anonymousId":"a1","messageId":"m1","event":"Order Completed"}`)
+	f.clock.Advance(time.Minute)
+	f.taken(server, `{"type":"identify","userId":"u1","anonymousId":"a1"}`)
+	f.clock.Advance(time.Minute)
+	f.taken(server, `{"type":"identify","userId":"u2","anonymousId":"a1"}`)
+	if n := len(f.events(f.pk("u2"), "Order Completed")); n != 0 {
+		t.Fatal("she got the other's order")
+	}
+	f.clock.Advance(time.Minute)
+	f.taken(public, `{"type":"track","anonymousId":"a1","messageId":"m2","event":"Order Completed"}`)
+	f.taken(server, `{"type":"identify","userId":"u2","anonymousId":"a1"}`)
+	if n := len(f.events(f.pk("u2"), "Order Completed")); n != 1 {
+		t.Fatalf("she got %d of her own", n)
+	}
+	x, err := f.Export(context.Background(), "u2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, it := range x.Items {
+		if it.Partition == "visitor" {
+			t.Fatalf("her export shows %s", it.Key)
+		}
+	}
+}
+
+func TestAliasIsTheIdentifyOfPreviousId(t *testing.T) {
+	f := setup(t)
+	f.taken(public, `{"type":"track","anonymousId":"a1","event":"Order Completed"}`)
+	f.taken(server, `{"type":"alias","userId":"u1","previousId":"a1"}`)
+	if n := len(f.events(f.pk("u1"), "Order Completed")); n != 1 {
+		t.Fatalf("%d copies", n)
+	}
+}
+
+func TestSurveyNeedsItsPurposeOrGrantsIt(t *testing.T) {
+	f := setup(t)
+	answers := `"answers":{"interests":["home"]}`
+	if out := f.respond(server, `{"userId":"u1",`+answers+`}`); out.Refused == nil || out.Refused.Code != events.NotPermitted {
+		t.Fatalf("%v", out.Refused)
+	}
+	if len(f.list(f.pk("u1"), "")) != 0 {
+		t.Fatal("something is stored")
+	}
+	grant := `"consent":[{"purpose":"personalization","state":"granted","notice":"newsletter"},{"purpose":"marketing","channel":"email","state":"granted","notice":"newsletter"}]`
+	body := `{"responseId":"r1","userId":"u1",` + answers + `,` + grant + `,"context":{"userHash":"` + f.hash("u1") + `"}}`
+	for range 2 {
+		if out := f.respond(public, body); out.Refused != nil || out.Dropped != nil {
+			t.Fatal(out.Refused, out.Dropped)
+		}
+		f.clock.Advance(time.Minute)
+	}
+	if n := len(f.list(f.pk("u1"), item.PrefixResponse)); n != 1 {
+		t.Fatalf("%d responses", n)
+	}
+	if n := len(f.events(f.pk("u1"), fact.SurveyAnswered)); n != 1 {
+		t.Fatalf("%d events", n)
+	}
+	if got := fmt.Sprint(f.profile("u1").Traits["interests"].Value); got != "[home]" {
+		t.Fatalf("trait %s", got)
+	}
+	if g := f.gate(f.pk("u1")); g.States["personalization"].State != consent.Granted || g.States["marketing/email"].State != consent.Pending {
+		t.Fatalf("%+v", g.States)
+	}
+}
+
+func TestSurveyAnswersAreChecked(t *testing.T) {
+	f := setup(t)
+	f.agrees("u1")
+	for body, field := range map[string]string{
+		`{"userId":"u1","answers":{"interests":["boats"]}}`:   "answers.interests",
+		`{"userId":"u1","answers":{"interests":"home"}}`:      "answers.interests",
+		`{"userId":"u1","answers":{"colour":"red"}}`:          "answers.colour",
+		`{"token":"forged","answers":{"interests":["home"]}}`: "token",
+	} {
+		if out := f.respond(server, body); out.Refused == nil || out.Refused.Field != field {
+			t.Errorf("%s: %v", body, out.Refused)
+		}
+	}
+}
+
+func TestSurveyByALinkMailedToHerIsHerOwnWord(t *testing.T) {
+	f := setup(t)
+	f.taken(server, `{"type":"identify","userId":"u1","traits":{"first_name":"Dana"}}`)
+	link := f.Ring.MintSurvey(token.Survey{Customer: f.Keys.Customer("u1"), Survey: "style"})
+	out := f.respond(public, `{"token":"`+link+`","answers":{"interests":["home"]},"consent":[{"purpose":"marketing","channel":"email","state":"granted","notice":"newsletter"},{"purpose":"personalization","state":"granted","notice":"newsletter"}]}`)
+	if out.Refused != nil {
+		t.Fatal(out.Refused)
+	}
+	p := f.profile("u1")
+	if fmt.Sprint(p.Traits["interests"].Value) != "[home]" || p.UserID.Reveal() != "u1" || f.gate(f.pk("u1")).States["marketing/email"].State != consent.Granted {
+		t.Fatalf("%+v", f.gate(f.pk("u1")).States)
+	}
+}
+
+func TestVisitorsAnswersBecomeTraitsWhenSheIsKnown(t *testing.T) {
+	f := setup(t)
+	out := f.respond(public, `{"anonymousId":"a1","answers":{"interests":["outdoor"]},"consent":[{"purpose":"personalization","state":"granted","notice":"newsletter"}]}`)
+	if out.Refused != nil {
+		t.Fatal(out.Refused)
+	}
+	f.clock.Advance(time.Minute)
+	f.taken(server, `{"type":"identify","userId":"u1","anonymousId":"a1"}`)
+	if got := fmt.Sprint(f.profile("u1").Traits["interests"].Value); got != "[outdoor]" {
+		t.Fatalf("trait %s", got)
+	}
+}
+
+func TestExportHoldsEverythingStoredOfHer(t *testing.T) {
+	f := setup(t)
+	f.agrees("u1")
+	f.taken(public, `{"type":"track","anonymousId":"a1","event":"Order Completed"}`)
+	f.taken(server, `{"type":"identify","userId":"u1","anonymousId":"a1","traits":{"email":"dana@shop.example"}}`)
+	x, err := f.Export(context.Background(), "u1")
+	if err != nil || x == nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, pk := range []string{f.pk("u1"), f.vpk("a1"), item.PrefixAddress + f.Keys.Address("dana@shop.example")} {
+		n += len(f.list(pk, ""))
+	}
+	if len(x.Items) != n || len(x.Ledger) != 2 || x.Profile.Traits["email"].Value != "dana@shop.example" {
+		t.Fatalf("%d of %d items, %d ledger entries", len(x.Items), n, len(x.Ledger))
+	}
+	if x, err := f.Export(context.Background(), "nobody"); x != nil || err != nil {
+		t.Fatal("somebody is nobody", err)
+	}
+}
+
+func TestItemsAreStoredByTheServerKeyOnly(t *testing.T) {
+	f := setup(t)
+	price := 9.5
+	it := &events.Item{ID: "p1#x", Title: "Tent", Price: &price}
+	if out, err := f.Item(context.Background(), it, public); err != nil || out.Refused == nil {
+		t.Fatal("a browser sets prices", err)
+	}
+	if out, err := f.Item(context.Background(), it, server); err != nil || out.Refused != nil {
+		t.Fatal(err, out.Refused)
+	}
+	var got events.Item
+	if f.doc(PKItems, item.Part("p1#x"), &got); got.Title != "Tent" || *got.Price != 9.5 {
+		t.Fatalf("%+v", got)
+	}
+}
+
+// failing is a store whose next write is answered by somebody else's.
+type failing struct {
+	flow.Store
+	before func()
+}
+
+func (s *failing) Write(ctx context.Context, ops ...flow.Op) error {
+	if f := s.before; f != nil {
+		s.before = nil
+		f()
+	}
+	return s.Store.Write(ctx, ops...)
+}
+
+func TestTwoFirstFactsAtOnceAreBothKept(t *testing.T) {
+	f := setup(t)
+	s := &failing{Store: f.store}
+	s.before = func() { f.taken(server, `{"type":"track","userId":"u1","messageId":"m2","event":"Order Completed"}`) }
+	f.Store = s
+	f.taken(server, `{"type":"track","userId":"u1","messageId":"m1","event":"Order Completed"}`)
+	if n := len(f.events(f.pk("u1"), "")); n != 2 {
+		t.Fatalf("%d events", n)
+	}
+}
