@@ -18,7 +18,6 @@ import (
 
 	"github.com/kesher-io/kesher/shared/aws/httpapi"
 	"github.com/kesher-io/kesher/shared/core/ident"
-	"github.com/kesher-io/kesher/shared/core/item"
 	"github.com/kesher-io/kesher/shared/core/token"
 	"github.com/kesher-io/kesher/shared/flow"
 	"github.com/kesher-io/kesher/shared/flow/publish"
@@ -179,14 +178,14 @@ func (t *tokens) Secret(n int) []byte {
 // Forget removes what the machine keeps of an erased customer besides her items:
 // when both consumers have seen the erasure, her mails, her changes in the log
 // and every freed byte.
-func (b *Box) Forget(ctx context.Context, customer string) error {
+func (b *Box) Forget(ctx context.Context, customer string, partitions []string) error {
 	if err := b.pump.Drain(ctx); err != nil {
 		return err
 	}
 	if err := b.mailbox.Forget(ctx, customer); err != nil {
 		return err
 	}
-	return b.store.Forget(ctx, item.CustomerPK(customer))
+	return b.store.Forget(ctx, partitions...)
 }
 
 // shortLog keeps diagnostics on one line each, without the time that a person

@@ -4,12 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"io/fs"
-	"net/http"
 	"time"
 
 	"github.com/kesher-io/kesher/events"
 	clockfn "github.com/kesher-io/kesher/functions/clock"
 	collectfn "github.com/kesher-io/kesher/functions/collect"
+	consolefn "github.com/kesher-io/kesher/functions/console"
 	deliverfn "github.com/kesher-io/kesher/functions/deliver"
 	feedbackfn "github.com/kesher-io/kesher/functions/feedback"
 	journeyfn "github.com/kesher-io/kesher/functions/journey"
@@ -17,6 +17,7 @@ import (
 	"github.com/kesher-io/kesher/shared/aws/httpapi"
 	"github.com/kesher-io/kesher/shared/aws/streams"
 	"github.com/kesher-io/kesher/shared/catalog"
+	"github.com/kesher-io/kesher/shared/console"
 	"github.com/kesher-io/kesher/shared/core/item"
 	"github.com/kesher-io/kesher/shared/core/token"
 	"github.com/kesher-io/kesher/shared/flow"
@@ -91,13 +92,13 @@ func (b *Box) assemble() error {
 		Store: b.dues, Clock: b.clock, Tokens: b.tokens, Keys: b.keys, Releases: b.releases, Consents: writer, Metrics: &b.metrics,
 	}
 	prefs := &preferences.Service{
-		Store: b.dues, Clock: b.clock, Tokens: b.tokens, Releases: b.releases, Keys: b.keys, Ring: b.ring, Consents: writer, Counts: b.flows.counts,
+		Store: b.dues, Clock: b.clock, Tokens: b.tokens, Releases: b.releases, Keys: b.keys, Ring: b.ring, Consents: writer, Collect: b.flows.collect, Counts: b.flows.counts,
 	}
 	journeys := &journeyfn.Handler{Runs: b.flows.advance, Inbox: b.flows.collect.Inbox, Faults: b.flows.faults, Counts: b.flows.counts, Log: b.log}
 	b.functions = functions{
 		collect:  httpapi.Handle(collectfn.New(b.collectConfig())),
 		pages:    httpapi.Handle(pagesfn.New(prefs, b.base, b.log)),
-		console:  httpapi.Handle(http.NotFoundHandler()),
+		console:  httpapi.Handle(consolefn.New(b.consoleConfig())),
 		feedback: (&feedbackfn.Handler{Flow: reports, Metrics: &b.metrics, Log: b.log}).Handle,
 		clock:    (&clockfn.Handler{Clock: b.flows.clock, Parallel: 8, Reserve: time.Second}).Handle,
 		journey:  streams.Handler(journeys.Work, streams.Options{Done: journeys.Done, Failed: b.failed}),
@@ -108,6 +109,17 @@ func (b *Box) assemble() error {
 
 func (b *Box) collectConfig() collectfn.Config {
 	return collectfn.Config{Flow: b.flows.collect, PublicKey: b.config.PublicKey, ServerKey: b.config.ServerKey, Base: b.base, Log: b.log}
+}
+
+func (b *Box) consoleConfig() consolefn.Config {
+	return consolefn.Config{
+		Config: console.Config{
+			Store: b.dues, Clock: b.clock, Tokens: b.tokens, Releases: b.releases, Keys: b.keys,
+			Collect: b.flows.collect, Erase: b.flows.erase, Intake: b.Intake, Mailbox: true, Log: b.log,
+			Admin: console.Bearer(b.admin), Page: console.Everybody,
+		},
+		PublicKey: b.config.PublicKey, ServerKey: b.config.ServerKey, Base: b.base,
+	}
 }
 
 // mappings are the event source mappings of the stream, as the stack deploys

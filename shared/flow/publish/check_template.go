@@ -216,6 +216,7 @@ func (s *templateScope) judgeTrait(v message.Variable, rest []string) (what, do 
 		return fmt.Sprintf("plan.yaml declares no trait %q", rest[0]), nearest(rest[0], slices.Sorted(maps.Keys(s.plan.Traits)), "trait")
 	case !meets(t.Purposes, s.allowed):
 		return fmt.Sprintf("%s may not read profile.%s: its purposes are %v", s.journey, rest[0], t.Purposes), "add one of them to the journey's `uses`"
+	case len(rest) > 1 && rest[1] == "[]": // a loop's variable: without a list it prints nothing at all
 	case v.Printed && !v.HasDefault:
 		return fmt.Sprintf("%s prints nothing for a customer without it", v.Path), fmt.Sprintf("give a default: in meta.yaml defaults: {%s: {en: ...}}, or {{ %s | default: \"...\" }}", v.Path, v.Path)
 	}
