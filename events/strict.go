@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"reflect"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 )
@@ -158,7 +159,7 @@ func (w *walker) object(depth int, exact bool) *Refusal {
 		}
 		w.space()
 		w.i++ // :
-		if w.opaque != "" && depth == 1 && name == w.opaque {
+		if w.opaque != "" && depth == 1 && strings.EqualFold(key, w.opaque) {
 			w.skip()
 			continue
 		}
