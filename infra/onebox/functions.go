@@ -186,7 +186,7 @@ func sesEvent(r mailbox.Report, now time.Time) events.SESEvent {
 		detail.EventType = events.SESDelivery
 		detail.Delivery = &events.SESDeliveryInfo{Timestamp: now, Recipients: []events.Personal{to}}
 	}
-	return events.SESEvent{Source: "aws.ses", DetailType: events.SESDetailTypes[detail.EventType], Time: now, Detail: detail}
+	return events.SESEvent{ID: "local-" + string(r.Kind) + "-" + r.Message.ID, Source: events.SESSource, DetailType: events.SESDetailTypes[detail.EventType], Time: now, Detail: detail}
 }
 
 func exampleCatalog() fs.FS { return catalog.Example() }

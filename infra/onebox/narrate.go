@@ -1,8 +1,10 @@
 package onebox
 
 import (
+	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"time"
 
@@ -17,6 +19,32 @@ type narrator struct {
 	out   io.Writer
 	base  string // address of the server, for links to mails
 	names map[string]string
+	// kept are the lines of a play, which works customers side by side: they are
+	// told in the order of time when it ends.
+	kept  []told
+	keeps bool
+}
+
+type told struct {
+	at   int64
+	text string
+}
+
+// keep begins to keep lines; tell ends that and tells them in order.
+func (n *narrator) keep() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.keeps = true
+}
+
+func (n *narrator) tell() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	slices.SortStableFunc(n.kept, func(a, b told) int { return cmp.Compare(a.at, b.at) })
+	for _, line := range n.kept {
+		fmt.Fprint(n.out, line.text)
+	}
+	n.kept, n.keeps = nil, false
 }
 
 func newNarrator(out io.Writer, base string) *narrator {
@@ -57,7 +85,12 @@ func (n *narrator) say(at int64, customer, text string) {
 	if who == "" {
 		who = customer[:min(8, len(customer))]
 	}
-	fmt.Fprintf(n.out, "%s  %-10s  %s\n", time.UnixMilli(at).UTC().Format("2006-01-02 15:04"), who, text)
+	line := fmt.Sprintf("%s  %-12s  %s\n", clockTime(at), who, text)
+	if n.keeps {
+		n.kept = append(n.kept, told{at, line})
+		return
+	}
+	fmt.Fprint(n.out, line)
 }
 
 func (n *narrator) sentence(in *engine.Input, res *engine.Result, d *engine.Decision, name string) string {
@@ -73,10 +106,12 @@ func (n *narrator) sentence(in *engine.Input, res *engine.Result, d *engine.Deci
 		}
 		return fmt.Sprintf("did not enter %s: %s", name, d.Reason)
 	case engine.KindWait:
-		return fmt.Sprintf("%s waits at %s until %s", name, d.Step, time.UnixMilli(res.Run.Due).UTC().Format("2006-01-02 15:04"))
+		return fmt.Sprintf("%s waits at %s until %s", name, d.Step, clockTime(res.Run.Due))
 	case engine.KindSent:
 		return fmt.Sprintf("SENT %s (%s): %s/mailbox/messages/%s", in.Run.Out.Send.Template, name, n.base, in.Run.Out.Send.Message)
-	case engine.KindSkipped, engine.KindFailed, engine.KindUnknown, engine.KindHeld:
+	case engine.KindHeld:
+		return fmt.Sprintf("held %s (%s) until %s: %s", d.Step, name, clockTime(res.Run.Due), d.Reason)
+	case engine.KindSkipped, engine.KindFailed, engine.KindUnknown:
 		return fmt.Sprintf("NOT SENT %s (%s): %s", d.Step, name, because(d))
 	case engine.KindExit:
 		return fmt.Sprintf("left %s: %s", name, d.Reason)
@@ -89,6 +124,9 @@ func (n *narrator) sentence(in *engine.Input, res *engine.Result, d *engine.Deci
 	}
 	return ""
 }
+
+// clockTime is a moment as lines show it, in UTC.
+func clockTime(ms int64) string { return time.UnixMilli(ms).UTC().Format("2006-01-02 15:04") }
 
 func because(d *engine.Decision) string {
 	if d.Reason == "" {

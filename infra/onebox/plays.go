@@ -110,7 +110,10 @@ func (b *Box) playDemo(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := b.playEvents(ctx, bytes.NewReader(shifted)); err != nil {
+	b.narrator.keep()
+	err = b.playEvents(ctx, bytes.NewReader(shifted))
+	b.narrator.tell()
+	if err != nil {
 		return err
 	}
 	if err := b.clock.EndPlay(); err != nil {
