@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/kesher-io/kesher/events"
+	"github.com/kesher-io/kesher/shared/core/item"
 )
 
 // Filter is Lambda's event filtering (developer guide, "Control which events
@@ -127,17 +128,78 @@ func compileAnythingBut(others []any) (rule, error) {
 
 // Passes says whether the record matches any pattern.
 func (f *Filter) Passes(r *events.StreamRecord) bool {
+	image := func(name string) image {
+		switch name {
+		case "Keys":
+			return imageOf(r.DynamoDB.Keys)
+		case "NewImage":
+			return imageOf(r.DynamoDB.NewImage)
+		case "OldImage":
+			return imageOf(r.DynamoDB.OldImage)
+		}
+		return nothing
+	}
+	return f.passes(fields{event: r.EventName, image: image})
+}
+
+// PassesChange is Passes of the change's record, which need not be made for it.
+func (f *Filter) PassesChange(c *item.Change) bool {
+	image := func(name string) image {
+		switch {
+		case name == "Keys":
+			return keysOf(c.Key)
+		case name == "NewImage" && c.New != nil:
+			return func(name string) (events.AttributeValue, bool) { return attributeOf(c.New, name) }
+		case name == "OldImage" && c.Old != nil:
+			return func(name string) (events.AttributeValue, bool) { return attributeOf(c.Old, name) }
+		}
+		return nothing
+	}
+	return f.passes(fields{event: string(c.Event()), image: image})
+}
+
+func (f *Filter) passes(in fields) bool {
 	for _, conditions := range f.patterns {
-		if matches(conditions, r) {
+		if in.match(conditions) {
 			return true
 		}
 	}
 	return len(f.patterns) == 0
 }
 
-func matches(conditions []condition, r *events.StreamRecord) bool {
+// fields are what of a change patterns can ask for.
+type fields struct {
+	event string
+	image func(name string) image // Keys, NewImage, OldImage
+}
+
+// image is an item, or its keys, by attribute name.
+type image func(name string) (events.AttributeValue, bool)
+
+func nothing(string) (v events.AttributeValue, present bool) { return v, false }
+
+func imageOf(a events.Attributes) image {
+	return func(name string) (events.AttributeValue, bool) {
+		v, present := a[name]
+		return v, present
+	}
+}
+
+func keysOf(k item.Key) image {
+	return func(name string) (v events.AttributeValue, present bool) {
+		switch name {
+		case item.AttrPK:
+			return events.Text(k.PK), true
+		case item.AttrSK:
+			return events.Text(k.SK), true
+		}
+		return v, false
+	}
+}
+
+func (in fields) match(conditions []condition) bool {
 	for _, c := range conditions {
-		text, present := field(r, c.path)
+		text, present := in.at(c.path)
 		if !slices.ContainsFunc(c.rules, func(holds rule) bool { return holds(text, present) }) {
 			return false
 		}
@@ -145,28 +207,20 @@ func matches(conditions []condition, r *events.StreamRecord) bool {
 	return true
 }
 
-// field is the text at path; what is no text is as if it were absent.
-func field(r *events.StreamRecord, path []string) (text string, present bool) {
+// at is the text at path; what is no text is as if it were absent.
+func (in fields) at(path []string) (text string, present bool) {
 	switch {
 	case len(path) == 1 && path[0] == "eventName":
-		return r.EventName, true
-	case len(path) < 4 || path[0] != "dynamodb":
-		return "", false
-	}
-	switch path[1] {
-	case "Keys":
-		return attribute(r.DynamoDB.Keys, path[2:])
-	case "NewImage":
-		return attribute(r.DynamoDB.NewImage, path[2:])
-	case "OldImage":
-		return attribute(r.DynamoDB.OldImage, path[2:])
+		return in.event, true
+	case len(path) >= 4 && path[0] == "dynamodb":
+		return in.image(path[1]).at(path[2:])
 	}
 	return "", false
 }
 
-// attribute is the text at path: a name, a type, and behind a map the next name.
-func attribute(attributes events.Attributes, path []string) (text string, present bool) {
-	v, ok := attributes[path[0]]
+// at is the text at path: a name, a type, and behind a map the next name.
+func (attributes image) at(path []string) (text string, present bool) {
+	v, ok := attributes(path[0])
 	if !ok || string(v.Type) != path[1] {
 		return "", false
 	}
@@ -177,5 +231,5 @@ func attribute(attributes events.Attributes, path []string) (text string, presen
 	if len(path) < 4 || deeper == nil {
 		return "", false
 	}
-	return attribute(deeper, path[2:])
+	return imageOf(deeper).at(path[2:])
 }

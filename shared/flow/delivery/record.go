@@ -44,26 +44,51 @@ func attributesOf(it *item.Item) events.Attributes {
 	if it == nil {
 		return nil
 	}
-	a := make(events.Attributes, 11+len(it.Counters))
-	a[item.AttrPK], a[item.AttrSK] = events.Text(it.PK), events.Text(it.SK)
-	a[item.AttrV], a[item.AttrW] = events.Number(it.V), events.Text(it.W)
-	a[item.AttrEpoch], a[item.AttrF] = events.Number(it.E), events.Number(int64(it.F))
-	if it.IK != "" {
-		a[item.AttrIK], a[item.AttrIS] = events.Text(it.IK), events.Text(it.IS)
-	}
-	if it.TTL != 0 {
-		a[item.AttrTTL] = events.Number(it.TTL)
-	}
-	if it.Due != "" {
-		a[item.AttrDue] = events.Text(it.Due)
-	}
-	if it.Body != nil {
-		a[item.AttrDoc] = events.Text(string(it.Body))
+	a := make(events.Attributes, len(attributeNames)+len(it.Counters))
+	for _, name := range attributeNames {
+		if v, present := attributeOf(it, name); present {
+			a[name] = v
+		}
 	}
 	for name, n := range it.Counters {
 		a[name] = events.Number(n)
 	}
 	return a
+}
+
+var attributeNames = []string{
+	item.AttrPK, item.AttrSK, item.AttrV, item.AttrW, item.AttrEpoch, item.AttrF,
+	item.AttrIK, item.AttrIS, item.AttrTTL, item.AttrDue, item.AttrDoc,
+}
+
+// attributeOf is one attribute of an item as it stands in a table.
+func attributeOf(it *item.Item, name string) (v events.AttributeValue, present bool) {
+	switch name {
+	case item.AttrPK:
+		return events.Text(it.PK), true
+	case item.AttrSK:
+		return events.Text(it.SK), true
+	case item.AttrV:
+		return events.Number(it.V), true
+	case item.AttrW:
+		return events.Text(it.W), true
+	case item.AttrEpoch:
+		return events.Number(it.E), true
+	case item.AttrF:
+		return events.Number(int64(it.F)), true
+	case item.AttrIK:
+		return events.Text(it.IK), it.IK != ""
+	case item.AttrIS:
+		return events.Text(it.IS), it.IK != ""
+	case item.AttrTTL:
+		return events.Number(it.TTL), it.TTL != 0
+	case item.AttrDue:
+		return events.Text(it.Due), it.Due != ""
+	case item.AttrDoc:
+		return events.Text(string(it.Body)), it.Body != nil
+	}
+	n, present := it.Counters[name]
+	return events.Number(n), present
 }
 
 // ChangeOf is the inverse of RecordOf.

@@ -183,13 +183,13 @@ func TestParallelizationSplitsAShardAndKeepsEachItemInOrder(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		log, c := newLog(), &crowd{}
 		f := &function{answer: c.answer}
-		p := start(t, log, f, Mapping{BatchSize: 1, Parallelization: 3}, Options{Shards: 1})
 		for n := range 10 {
 			for i := range 6 {
 				at := log.add("a", fmt.Sprint("item ", i))
 				log.records[at-1].New.V = int64(n)
 			}
 		}
+		p := start(t, log, f, Mapping{BatchSize: 1, Parallelization: 3}, Options{Shards: 1})
 		drain(t, p)
 		if c.most != 3 {
 			t.Fatalf("%d of 3 parts at a time", c.most)
@@ -237,7 +237,8 @@ func TestRecordsBeyondTheMemoryAreReadAgain(t *testing.T) {
 func TestErasedRecordsAreNotDelivered(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		log := newLog()
-		f := &function{answer: func(_ context.Context, c call) (string, error) {
+		f := &function{answer: func(context.Context, call) (string, error) {
+			time.Sleep(time.Second) // until the rest stands in line
 			log.mu.Lock()
 			defer log.mu.Unlock()
 			log.erased[3], log.erased[4], log.erased[6] = true, true, true

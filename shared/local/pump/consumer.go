@@ -5,7 +5,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/kesher-io/kesher/events"
 	"github.com/kesher-io/kesher/shared/core/item"
 	"github.com/kesher-io/kesher/shared/flow/delivery"
 	"github.com/kesher-io/kesher/shared/local/embedded"
@@ -31,6 +30,8 @@ type consumer struct {
 	read uint64 // changes up to here stand in a lane or have been passed over
 	held int    // bytes of records in lanes
 	done uint64 // changes up to here have been handled
+
+	noting sync.Mutex // held while a position is noted, so that none overtakes
 }
 
 // entry is one record in a lane.
@@ -112,13 +113,12 @@ func (c *consumer) readSome(after uint64) (uint64, error) {
 // hand puts the record into its lane if the filter lets it through. Filters come
 // before batches: what they hold back never takes a place in one.
 func (c *consumer) hand(r *embedded.Record) {
-	record := delivery.RecordOf(r.Change, r.At)
-	if !c.filter.Passes(&record) {
+	if !c.filter.PassesChange(&r.Change) {
 		return
 	}
 	l := c.laneOf(r.Key)
 	e := &entry{n: r.N, at: r.At, queued: time.Now()}
-	bytes := encode(record)
+	bytes := encode(r)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	e.size = len(bytes)
@@ -129,9 +129,12 @@ func (c *consumer) hand(r *embedded.Record) {
 	l.signal()
 }
 
-func encode(record events.StreamRecord) []byte {
+// encode writes the record as it stands in an event.
+func encode(r *embedded.Record) []byte {
+	record := delivery.RecordOf(r.Change, r.At)
 	record.EventSourceARN = arn
-	return record.Append(nil)
+	const around = 1024 // bytes that JSON adds, nearly always
+	return record.Append(make([]byte, 0, record.DynamoDB.SizeBytes+around))
 }
 
 // keep has the record in memory. The mutex is held.
@@ -171,13 +174,19 @@ func (c *consumer) settle(change func()) {
 	moved := done > c.done
 	c.done = max(c.done, done)
 	c.mu.Unlock()
-	if !moved {
-		return
+	if moved {
+		c.note()
+		c.pump.notify()
 	}
-	if err := c.pump.log.SetPosition(c.Consumer, done); err != nil {
+}
+
+// note keeps the position in the log.
+func (c *consumer) note() {
+	c.noting.Lock()
+	defer c.noting.Unlock()
+	if err := c.pump.log.SetPosition(c.Consumer, c.position()); err != nil {
 		c.opts.Log.Error("pump: the position can't be kept; changes will come again", "consumer", c.Consumer, "error", err)
 	}
-	c.pump.notify()
 }
 
 func (c *consumer) isStopping() bool {
@@ -209,6 +218,6 @@ func (c *consumer) fetch(e *entry) bool {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.keep(e, encode(delivery.RecordOf(records[0].Change, records[0].At)))
+	c.keep(e, encode(&records[0]))
 	return true
 }

@@ -169,7 +169,11 @@ func (l *lane) call(entries []*entry) (failed int, err error) {
 }
 
 func payloadOf(entries []*entry) []byte {
-	payload := []byte(`{"Records":[`)
+	size := 16
+	for _, e := range entries {
+		size += e.size + 1
+	}
+	payload := append(make([]byte, 0, size), `{"Records":[`...)
 	for i, e := range entries {
 		if i > 0 {
 			payload = append(payload, ',')
