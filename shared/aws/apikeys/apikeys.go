@@ -10,6 +10,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
+
+	"github.com/kesher-io/kesher/shared/aws/env"
 )
 
 // Names of the parameters, of any type. A Secrets Manager secret can be named as
@@ -19,6 +21,11 @@ type Names struct {
 	Public   string
 	Server   string
 	Identity string // "": the server key stands in for it
+}
+
+// NamesOf reads the names from a function's environment.
+func NamesOf(c env.Config) Names {
+	return Names{Public: c.Get(env.PublicKeyParameter), Server: c.Get(env.ServerKeyParameter), Identity: c.Get(env.IdentityParameter)}
 }
 
 // Keys are never printed.

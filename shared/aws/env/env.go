@@ -6,6 +6,7 @@ package env
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/kesher-io/kesher/shared/core/item"
@@ -149,6 +150,19 @@ func (c Config) Tables() map[item.Table]string {
 // Calls gives the functions that a step `call` may invoke, by the name that
 // journeys use.
 func (c Config) Calls() (map[string]string, error) { return ParseCalls(c.Get(CallFunctions)) }
+
+// Instances is how many instances share the rate of SES; 1 when nothing says.
+func (c Config) Instances() (int, error) {
+	value := c.Get(Concurrency)
+	if value == "" {
+		return 1, nil
+	}
+	n, err := strconv.Atoi(value)
+	if err != nil || n < 1 {
+		return 0, fmt.Errorf("%s is %q: a number from 1 is expected", Concurrency, value)
+	}
+	return n, nil
+}
 
 // ParseCalls reads the value of CallFunctions.
 func ParseCalls(value string) (map[string]string, error) {

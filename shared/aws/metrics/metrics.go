@@ -20,6 +20,9 @@ import (
 // Namespace of all metrics; alarms and the dashboard name it.
 const Namespace = "Kesher"
 
+// DimStage is the dimension that every metric of a deployed stage carries.
+const DimStage = "Stage"
+
 var _ flow.Metrics = (*Metrics)(nil)
 
 // Metrics adds up until Flush, so that an invocation of a hundred records costs

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	_ "time/tzdata" // provided.al2023 has no zones; quiet hours and local days need them
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -75,7 +76,7 @@ func New(f env.Function, getenv func(string) string, out io.Writer, build Build)
 	if err != nil {
 		return nil, err
 	}
-	measured := metrics.New(out, wall{}.Real, flow.Dim{Name: "Stage", Value: config.Get(env.Stage)})
+	measured := metrics.New(out, wall{}.Real, flow.Dim{Name: metrics.DimStage, Value: config.Get(env.Stage)})
 	stack := &Stack{
 		Env:     config,
 		AWS:     cfg,
