@@ -52,6 +52,10 @@ func (e Entry) Customer() string {
 	return customer
 }
 
+// MetricLateness is how long what is due has been so, shard by shard. It is also
+// measured where nothing is due: no data means that the clock does not run.
+const MetricLateness = "ClockLateness"
+
 // pageSize is how many entries a worker takes from the index at once.
 const pageSize = 256
 
@@ -66,9 +70,11 @@ func (s *Service) Take(ctx context.Context, shard string) ([]Entry, error) {
 	if err != nil {
 		return nil, err
 	}
+	lateness := time.Duration(0)
 	if len(due) > 0 {
-		s.Metrics.Observe("ClockLateness", s.Clock.Now("").Sub(due[0].At))
+		lateness = s.Clock.Now("").Sub(due[0].At)
 	}
+	s.Metrics.Observe(MetricLateness, lateness)
 	return append(due, looks...), nil
 }
 

@@ -6,6 +6,7 @@ package delivery
 
 import (
 	"encoding/json"
+	"time"
 
 	"github.com/kesher-io/kesher/shared/core/item"
 )
@@ -48,6 +49,10 @@ var table = []row{
 
 // Pattern is a filter pattern of an event source mapping, JSON text.
 type Pattern string
+
+// MaxAge is how old a record may become before it goes to the failure bucket: an
+// hour less than the stream keeps it.
+const MaxAge = 23 * time.Hour
 
 // MaxPatterns is how many patterns a mapping may have without a raised quota
 // (Lambda developer guide, "Control which events Lambda sends to your function").
