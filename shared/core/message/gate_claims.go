@@ -55,7 +55,7 @@ func Claim(g *consent.Gate, c consent.Claim, now time.Time) *consent.Gate {
 // Release is the gate without this very claim; false if it is not there (any
 // more), for then it is another worker's business.
 func Release(g *consent.Gate, c consent.Claim) (*consent.Gate, bool) {
-	i := slices.IndexFunc(g.Claims, func(held consent.Claim) bool { return same(held, c) })
+	i := placeOf(g, c)
 	if i < 0 {
 		return g, false
 	}
@@ -64,8 +64,13 @@ func Release(g *consent.Gate, c consent.Claim) (*consent.Gate, bool) {
 	return &next, true
 }
 
-func same(a, b consent.Claim) bool {
-	return a.Message == b.Message && a.Token == b.Token
+// Holds says whether this very claim stands in the gate.
+func Holds(g *consent.Gate, c consent.Claim) bool { return placeOf(g, c) >= 0 }
+
+func placeOf(g *consent.Gate, c consent.Claim) int {
+	return slices.IndexFunc(g.Claims, func(held consent.Claim) bool {
+		return held.Message == c.Message && held.Token == c.Token
+	})
 }
 
 // Shed makes an overfull GATE item small again by letting claims go whose

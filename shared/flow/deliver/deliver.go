@@ -61,6 +61,12 @@ type Service struct {
 	Process string
 }
 
+// Metrics that operators watch.
+const (
+	MetricUnknown  = "SendUnknown"  // sends whose outcome nobody knows
+	MetricLateness = "SendLateness" // from a message's due to its leaving
+)
+
 // Settler knows which messages have left.
 type Settler interface {
 	Has(ctx context.Context, message string) (bool, error)
@@ -137,14 +143,14 @@ func (w *work) round(ctx context.Context) (done bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	if w.claim != nil && message.Holds(&v.gate, *w.claim) {
+		return false, w.letGo(ctx, v, *w.claim) // its reply was lost, and nothing was sent: decide anew
+	}
 	in, err := w.input(ctx, v)
 	if err != nil {
 		return false, err
 	}
 	verdict := message.Pass(in)
-	if v.mine && verdict.Action != message.Go {
-		return false, w.release(ctx, v) // the claim's reply was lost, and now it may not leave
-	}
 	switch verdict.Action {
 	case message.Go:
 		return w.send(ctx, v, verdict)

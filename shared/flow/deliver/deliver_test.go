@@ -134,6 +134,19 @@ func TestADecidedMessageIsDeliveredNoMoreWhateverTheRunSays(t *testing.T) {
 	w.mails(1)
 }
 
+func TestARecordThatComesAgainReadsNoHistory(t *testing.T) {
+	w := newWorld(t)
+	key, _ := w.due("recheck")
+	w.deliver(key)
+	w.svc = w.service(w.hook(func(p point) error {
+		if strings.HasPrefix(p.what, "query") {
+			t.Errorf("%s for a message that is decided", p)
+		}
+		return nil
+	}))
+	w.deliver(key)
+}
+
 func TestAnExitIsWeighedByItsOwnTimeThenByItsArrival(t *testing.T) {
 	for name, c := range map[string]struct {
 		ago   time.Duration
@@ -218,12 +231,12 @@ func TestAnErrorThatNobodyClassifiedIsUnknownAndNeverResent(t *testing.T) {
 	if m := w.msg(id); m.State != "" {
 		t.Fatalf("called %s before the lease was over: a report may still come", m.State)
 	}
-	if w.metrics.count("SendUnknown") != 1 {
-		t.Fatal("not counted")
-	}
 	w.clock.Advance(openEnded + leaseMargin)
 	w.deliver(key)
 	w.expect(id, message.Unknown, message.ReasonLease)
+	if w.metrics.count(MetricUnknown) != 1 {
+		t.Fatal("not counted")
+	}
 	w.clock.Advance(24 * time.Hour)
 	w.deliver(key)
 	if w.mailer.tries != 1 {
@@ -478,12 +491,13 @@ func TestLatePolicies(t *testing.T) {
 	}{
 		"the step's, in time":       {"cart", 6 * time.Hour, message.Sent},
 		"the step's":                {"cart", 6*time.Hour + time.Millisecond, message.Skipped},
-		"the settings', in time":    {"plain", 24 * time.Hour, message.Sent},
-		"the settings'":             {"plain", 24*time.Hour + time.Millisecond, message.Skipped},
+		"the settings', in time":    {"plain", 12 * time.Hour, message.Sent},
+		"the settings'":             {"plain", 12*time.Hour + time.Millisecond, message.Skipped},
 		"the default of all":        {"no settings", 24*time.Hour + time.Millisecond, message.Skipped},
 		"the default of all, after": {"no settings", 24 * time.Hour, message.Sent},
 	} {
 		w := newWorld(t)
+		w.live.Settings.Late.After = plan.Duration(12 * time.Hour)
 		if c.journey == "no settings" {
 			c.journey, w.live.Settings.Late = "plain", plan.Late{}
 		}
@@ -699,6 +713,14 @@ func TestAConfirmationAsksThePendingAddressForThisTextOnly(t *testing.T) {
 	if !ok || c.Customer != dana || c.Address != "00ff00ff" || c.Purpose != "marketing" || c.Channel != "email" || c.Notice != "newsletter" || c.Version != "v7" {
 		t.Fatalf("token %+v (%v)", c, ok)
 	}
+}
+
+func TestAConfirmationForAnAddressSheNoLongerGivesIsSkipped(t *testing.T) {
+	w := newWorld(t)
+	key, id := w.due("confirm", requested(map[string]any{"kind": "confirm", "address": "hash-of-another"}))
+	w.deliver(key)
+	w.expect(id, message.Skipped, message.ReasonNoAddress)
+	w.mails(0)
 }
 
 func TestALinkMailCarriesASessionOfHalfAnHour(t *testing.T) {

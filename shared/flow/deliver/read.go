@@ -23,7 +23,6 @@ type view struct {
 
 	gate     consent.Gate
 	gateItem *item.Item
-	mine     bool // this call's claim stood in the gate; it is taken out of gate
 	run      engine.Run
 	profile  *profile.Profile
 	msg      *message.Msg
@@ -67,18 +66,10 @@ func (w *work) readGate(ctx context.Context, v *view) error {
 		return err
 	}
 	v.gateItem = items[0]
-	if v.gateItem != nil {
-		if err := v.gateItem.Decode(&v.gate); err != nil {
-			return err
-		}
+	if v.gateItem == nil {
+		return nil
 	}
-	if w.claim != nil {
-		var rest *consent.Gate
-		if rest, v.mine = message.Release(&v.gate, *w.claim); v.mine {
-			v.gate = *rest
-		}
-	}
-	return nil
+	return v.gateItem.Decode(&v.gate)
 }
 
 // readRun reads RUN and PROFILE, and what the run wants to leave.
@@ -87,7 +78,7 @@ func (w *work) readRun(ctx context.Context, v *view) error {
 	if err != nil {
 		return err
 	}
-	if found, err := decode(items[0], v.epoch(), &v.run); !found || err != nil || v.gate.Erased != 0 {
+	if found, err := decode(items[0], v.epoch(), &v.run); !found || err != nil {
 		return err
 	}
 	if v.run.State != engine.Sending || v.run.Out == nil || v.run.Out.Send == nil {
@@ -226,9 +217,6 @@ func (v *view) base(state message.State) message.Msg {
 		Journey: v.run.Journey, RunKey: item.RunSK(v.run.Journey, v.run.Key), Run: v.run.ID,
 		Step: v.run.Step, Visit: v.run.Visit, Template: templateName(v), Release: v.rel.ID,
 		Purpose: v.due.Purpose, Due: v.due.At, At: v.now.UnixMilli(), Class: message.ClassOf(v.due),
-	}
-	if v.msg != nil {
-		m.Tries = v.msg.Tries
 	}
 	m.Because = append(m.Because, v.run.Entry.ID)
 	if v.run.Event != nil {

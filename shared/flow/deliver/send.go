@@ -135,7 +135,6 @@ func (w *work) unknown(ctx context.Context, v *view) error {
 		}
 		return w.backOff(ctx, v)
 	}
-	w.Metrics.Count("SendUnknown", 1)
 	w.result.Reason = ReasonUnclear
 	return nil
 }

@@ -25,29 +25,27 @@ func (w *work) store(ctx context.Context, v *view, m message.Msg, claimer bool) 
 			w.result.Reason = message.ReasonFinal
 			return nil
 		}
-		it, err := w.msgItem(v, read, &m)
+		it, err := w.encode(v, read, &m)
 		if err != nil {
 			return err
 		}
-		err = w.Store.Write(ctx, flow.Put(it, flow.Is(read)))
-		if err == nil {
+		written := w.Store.Write(ctx, flow.Put(it, flow.Is(read)))
+		if written != nil {
+			if read, stored, err = w.reread(ctx, v, &it, written); err != nil {
+				return err
+			}
+		}
+		if written == nil || read != nil && read.W == it.W { // only its reply was lost
 			w.count(&m)
 			w.result.Message = &m
 			return nil
-		}
-		if read, stored, err = w.reread(ctx, v, &it, err); err != nil {
-			return err
-		}
-		if read != nil && read.W == it.W {
-			w.result.Message = &m
-			return nil // the reply was lost, not the write
 		}
 	}
 	return flow.ErrThrottled
 }
 
-func (w *work) msgItem(v *view, read *item.Item, m *message.Msg) (item.Item, error) {
-	m.In = ident.NewStamp(v.now, w.Tokens.Seq())
+func (w *work) encode(v *view, read *item.Item, m *message.Msg) (item.Item, error) {
+	m.In = ident.NewStamp(w.Clock.Now(w.customer), w.Tokens.Seq())
 	it := read.Next(item.C(w.customer, item.MsgSK(m.ID)), w.Tokens.Token(), v.epoch())
 	it.TTL = v.now.Add(keepMessage).Unix()
 	return it, it.Encode(m)
@@ -98,12 +96,6 @@ func (w *work) gateItem(v *view, g *consent.Gate) (item.Item, error) {
 		it.TTL, it.IK, it.IS = v.gateItem.TTL, v.gateItem.IK, v.gateItem.IS
 	}
 	return it, it.Encode(g)
-}
-
-// release takes this call's claim, which read has taken out of v.gate already,
-// out of GATE.
-func (w *work) release(ctx context.Context, v *view) error {
-	return w.letGo(ctx, v, *w.claim)
 }
 
 // letGo takes a claim out of GATE, whoever else writes it meanwhile. A claim
@@ -214,8 +206,11 @@ func (w *work) count(m *message.Msg) {
 		dims = append(dims, flow.Dim{Name: "Reason", Value: m.Reason})
 	}
 	w.Metrics.Count("Messages", 1, dims...)
-	if m.State == message.Sent {
-		w.Metrics.Observe("SendLateness", time.Duration(m.Late)*time.Millisecond)
+	switch m.State {
+	case message.Unknown:
+		w.Metrics.Count(MetricUnknown, 1)
+	case message.Sent:
+		w.Metrics.Observe(MetricLateness, time.Duration(m.Late)*time.Millisecond)
 	}
 	if w.Log != nil {
 		w.Log.Info("message", "id", m.ID, "journey", m.Journey, "step", m.Step, "state", m.State, "reason", m.Reason)
