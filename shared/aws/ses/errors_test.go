@@ -38,14 +38,14 @@ func TestEveryErrorOfTheServiceModelIsClassified(t *testing.T) {
 func TestEveryErrorOfTheTableIsAnsweredOnce(t *testing.T) {
 	for code, want := range outcomes {
 		o := newOutside(t)
-		o.fail = answer(400, code, "no")
+		o.failing(answer(400, code, "no"))
 		_, err := o.mailer().Send(t.Context(), mailertest.Sample(1))
 		var e *flow.SendError
 		if !errors.As(err, &e) || e.Outcome != want || e.Code != code {
 			t.Errorf("%s: got %v, want outcome %v", code, err, want)
 		}
-		if o.tries != 1 {
-			t.Errorf("%s: %d tries", code, o.tries)
+		if n := o.tried(); n != 1 {
+			t.Errorf("%s: %d tries", code, n)
 		}
 	}
 }
@@ -69,7 +69,7 @@ func TestErrorsThatDifferByTheirTextAlone(t *testing.T) {
 	}
 	for _, c := range cases {
 		o := newOutside(t)
-		o.fail = answer(c.status, c.code, c.message)
+		o.failing(answer(c.status, c.code, c.message))
 		_, err := o.mailer().Send(t.Context(), mailertest.Sample(1))
 		if got := outcome(err); got != c.want {
 			t.Errorf("%d %s %q: outcome %v, want %v", c.status, c.code, c.message, got, c.want)

@@ -100,26 +100,37 @@ func reset(w http.ResponseWriter, _ *http.Request) {
 	conn.Close()
 }
 
-func (o *outside) cause(trouble mailertest.Trouble) bool {
+// failing has every later request fail so.
+func (o *outside) failing(fail http.HandlerFunc) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.fail = fail
+}
+
+func (o *outside) tried() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.tries
+}
+
+func (o *outside) cause(trouble mailertest.Trouble) bool {
 	switch trouble {
 	case mailertest.Unreachable:
 		o.Close()
 	case mailertest.Throttled:
-		o.fail = answer(429, "TooManyRequestsException", "Maximum sending rate exceeded.")
+		o.failing(answer(429, "TooManyRequestsException", "Maximum sending rate exceeded."))
 	case mailertest.MailRefused:
-		o.fail = answer(400, "MessageRejected", "Email address is not verified. The following identities failed the check in region EU-WEST-1: dana@customer.example")
+		o.failing(answer(400, "MessageRejected", "Email address is not verified. The following identities failed the check in region EU-WEST-1: dana@customer.example"))
 	case mailertest.SenderRefused:
-		o.fail = answer(400, "SendingPausedException", "paused")
+		o.failing(answer(400, "SendingPausedException", "paused"))
 	case mailertest.Broken:
-		o.fail = answer(500, "InternalServiceErrorException", "dana@customer.example")
+		o.failing(answer(500, "InternalServiceErrorException", "dana@customer.example"))
 	case mailertest.Reset:
-		o.fail = reset
+		o.failing(reset)
 	case mailertest.Silent:
-		o.fail = func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+		o.failing(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 	case mailertest.UnknownRefusal:
-		o.fail = answer(400, "NewException", "dana@customer.example")
+		o.failing(answer(400, "NewException", "dana@customer.example"))
 	default:
 		return false
 	}
@@ -134,11 +145,7 @@ func (o *outside) harness() mailertest.Harness {
 			defer o.mu.Unlock()
 			return o.arrived
 		},
-		Tries: func() int {
-			o.mu.Lock()
-			defer o.mu.Unlock()
-			return o.tries
-		},
+		Tries: o.tried,
 		Cause: o.cause,
 	}
 }
@@ -155,12 +162,12 @@ func TestSendIsNotRepeatedOnAConnectionThatWasUsedBefore(t *testing.T) {
 	if _, err := m.Send(t.Context(), mailertest.Sample(1)); err != nil {
 		t.Fatal(err)
 	}
-	o.fail = reset
+	o.failing(reset)
 	if _, err := m.Send(t.Context(), mailertest.Sample(2)); err == nil {
 		t.Fatal("accepted")
 	}
-	if o.tries != 2 {
-		t.Fatalf("%d tries for two sends", o.tries)
+	if n := o.tried(); n != 2 {
+		t.Fatalf("%d tries for two sends", n)
 	}
 }
 
@@ -201,8 +208,8 @@ func TestSendKeepsTheTagsThatReportsAreFoundBy(t *testing.T) {
 			t.Errorf("%q, %q: got %v", m.ID, m.Customer, err)
 		}
 	}
-	if o.tries != 1 {
-		t.Errorf("%d tries", o.tries)
+	if n := o.tried(); n != 1 {
+		t.Errorf("%d tries", n)
 	}
 }
 
