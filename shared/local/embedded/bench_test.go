@@ -112,3 +112,23 @@ func fill(t testing.TB, store flow.Store, n int) {
 	}
 	wg.Wait()
 }
+
+// BenchmarkForget forgets one customer of 50,000.
+func BenchmarkForget(b *testing.B) {
+	store := open(b, b.TempDir(), embedded.Options{})
+	fill(b, store, 50_000)
+	if err := store.SetPosition("journey", store.Last()); err != nil {
+		b.Fatal(err)
+	}
+	n := 0
+	for b.Loop() {
+		n++
+		key := runKey(n)
+		if err := store.Write(context.Background(), flow.Delete(key, flow.Any)); err != nil {
+			b.Fatal(err)
+		}
+		if err := store.Forget(context.Background(), key.PK); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -50,7 +50,7 @@ func filesWith(t *testing.T, dir, text string) (files []string) {
 // keys and lists, amid many others, in old versions as well, and deletes her.
 func erasable(t *testing.T, store *embedded.Store) (pk string) {
 	t.Helper()
-	fill(t, store, 20_000)
+	fill(t, store, 2*trimmable)
 	var items []item.Item
 	for n := range 20 {
 		it := item.Item{Key: item.C("5eca", fmt.Sprintf("EVENT#%s#%d", marker, n)), V: 1, W: marker}
@@ -65,7 +65,7 @@ func erasable(t *testing.T, store *embedded.Store) (pk string) {
 		}
 	}
 	put()
-	for range 200 { // push the first versions out of memory into files
+	for range 70 { // push the first versions out of memory into files
 		if err := store.Write(context.Background(), flow.Put(big, flow.Any)); err != nil {
 			t.Fatal(err)
 		}
