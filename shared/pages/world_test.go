@@ -23,7 +23,7 @@ import (
 	"github.com/kesher-io/kesher/shared/core/survey"
 	"github.com/kesher-io/kesher/shared/core/token"
 	"github.com/kesher-io/kesher/shared/flow"
-	"github.com/kesher-io/kesher/shared/flow/address"
+	"github.com/kesher-io/kesher/shared/flow/collect"
 	"github.com/kesher-io/kesher/shared/flow/consents"
 	"github.com/kesher-io/kesher/shared/flow/preferences"
 	"github.com/kesher-io/kesher/shared/testkit/fake"
@@ -62,7 +62,7 @@ func newSite(t testing.TB, base string) *site {
 	c := consents.Writer{Store: s.store, Clock: s.clock, Tokens: tokens, Keys: keys}
 	s.flow = &preferences.Service{
 		Store: s.store, Clock: s.clock, Tokens: tokens, Releases: s, Keys: keys, Ring: ring, Consents: c,
-		Addresses: address.Mover{Store: s.store, Clock: s.clock, Tokens: tokens, Keys: keys, Consents: c},
+		Collect: &collect.Service{Store: s.store, Clock: s.clock, Tokens: tokens, Releases: s, Keys: keys, Metrics: silent{}, Ring: ring},
 	}
 	s.handler = New(Config{Flow: s.flow, Releases: s, Ring: ring, Base: base, Log: slog.New(slog.NewTextHandler(s.log, nil))})
 	s.dana, s.hash = keys.Customer("dana"), keys.Address(danasAddress)
@@ -79,6 +79,12 @@ func newSite(t testing.TB, base string) *site {
 	s.clock.Advance(time.Hour)
 	return s
 }
+
+// silent is flow.Metrics for nobody.
+type silent struct{}
+
+func (silent) Count(string, int64, ...flow.Dim)           {}
+func (silent) Observe(string, time.Duration, ...flow.Dim) {}
 
 func (s *site) Live(context.Context) (*release.Release, error)        { return s.rel, nil }
 func (s *site) Get(context.Context, string) (*release.Release, error) { return s.rel, nil }

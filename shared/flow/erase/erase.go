@@ -38,10 +38,11 @@ type Service struct {
 	Traces Traces
 }
 
-// Traces forgets what is no item: mails in the mailbox, the change log, freed
-// pages. It returns when nothing is left, and does no harm when done twice.
+// Traces forgets what is no item: her mails in the mailbox, and of the partitions
+// that held anything of her the change log and freed pages. It returns when
+// nothing is left, and does no harm when done twice.
 type Traces interface {
-	Forget(ctx context.Context, customer string) error
+	Forget(ctx context.Context, customer string, partitions []string) error
 }
 
 // Receipt says what was done. It holds nothing personal.

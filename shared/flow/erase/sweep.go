@@ -19,16 +19,41 @@ func (s *Service) finish(ctx context.Context, c *customer, deleted int) (*Receip
 		r.Epoch, r.Erased = c.epoch+1, c.now.UTC()
 	}
 	n, err := s.wipe(ctx, c.key, r.Epoch, false)
+	r.Deleted = deleted + n
+	if err != nil || s.Traces == nil {
+		return r, err
+	}
+	where, err := s.partitions(ctx, c)
 	if err != nil {
 		return nil, err
 	}
-	r.Deleted = deleted + n
-	if s.Traces != nil {
-		if err := s.Traces.Forget(ctx, c.key); err != nil {
+	for again := true; again; { // what was under way on this machine ends by Forget
+		if err := s.Traces.Forget(ctx, c.key, where); err != nil {
 			return nil, fmt.Errorf("erase: traces on this machine: %w", err)
 		}
+		n, err := s.wipe(ctx, c.key, r.Epoch, false)
+		if err != nil {
+			return nil, err
+		}
+		r.Deleted, again = r.Deleted+n, n > 0
 	}
 	return r, nil
+}
+
+// partitions are all that held anything of her.
+func (s *Service) partitions(ctx context.Context, c *customer) ([]string, error) {
+	all := []string{item.CustomerPK(c.key)}
+	if c.profile.UserID != "" {
+		all = append(all, item.PrefixInbox+c.profile.UserID.Reveal())
+	}
+	for _, o := range c.owners {
+		all = append(all, o.key.PK)
+	}
+	err := flow.Each(ctx, s.Store, visitorsOf(c.key), func(link item.Item) error {
+		all = append(all, item.PrefixVisitor+strings.TrimPrefix(link.SK, item.PrefixVisitorOf))
+		return nil
+	})
+	return all, err
 }
 
 // Sweep is the chore that AGENDA reminds of: what was written past the tombstone
@@ -81,9 +106,7 @@ func (s *Service) wipe(ctx context.Context, key string, epoch int64, links bool)
 
 // visitors empties the partitions of the visitors she was.
 func (s *Service) visitors(ctx context.Context, key string, epoch int64) (deleted int, err error) {
-	q := partition(item.CustomerPK(key))
-	q.Prefix = item.PrefixVisitorOf
-	err = flow.Each(ctx, s.Store, q, func(link item.Item) error {
+	err = flow.Each(ctx, s.Store, visitorsOf(key), func(link item.Item) error {
 		if link.E >= epoch {
 			return nil
 		}
@@ -99,6 +122,13 @@ func (s *Service) visitors(ctx context.Context, key string, epoch int64) (delete
 // deleted by the engine yet: it is still there.
 func partition(pk string) flow.Query {
 	return flow.Query{Table: item.Customers, PK: pk, Consistency: flow.Strong, Expired: true}
+}
+
+// visitorsOf are the items that name the visitors she was.
+func visitorsOf(key string) flow.Query {
+	q := partition(item.CustomerPK(key))
+	q.Prefix = item.PrefixVisitorOf
+	return q
 }
 
 // pass deletes once over a partition, in transactions as large as they may be.

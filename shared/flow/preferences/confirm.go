@@ -9,6 +9,7 @@ import (
 	"github.com/kesher-io/kesher/shared/core/ident"
 	"github.com/kesher-io/kesher/shared/core/release"
 	"github.com/kesher-io/kesher/shared/core/token"
+	"github.com/kesher-io/kesher/shared/flow/address"
 	"github.com/kesher-io/kesher/shared/flow/consents"
 )
 
@@ -32,7 +33,8 @@ func (s *Service) Confirm(ctx context.Context, text string) error {
 	if err != nil {
 		return err
 	}
-	moved, err := s.Addresses.Confirm(ctx, p.key, rel, c.Address)
+	addresses := address.Mover{Store: s.Store, Clock: s.Clock, Tokens: s.Tokens, Keys: s.Keys, Consents: s.Consents}
+	moved, err := addresses.Confirm(ctx, p.key, rel, c.Address)
 	if err != nil || c.Purpose == "" || !moved && p.profile.AddressHash != c.Address {
 		return err
 	}

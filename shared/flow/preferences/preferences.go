@@ -18,20 +18,21 @@ import (
 	"github.com/kesher-io/kesher/shared/core/profile"
 	"github.com/kesher-io/kesher/shared/core/token"
 	"github.com/kesher-io/kesher/shared/flow"
-	"github.com/kesher-io/kesher/shared/flow/address"
+	"github.com/kesher-io/kesher/shared/flow/collect"
 	"github.com/kesher-io/kesher/shared/flow/consents"
 )
 
 // Service serves the customers' pages.
 type Service struct {
-	Store     flow.Store
-	Clock     flow.Clock
-	Tokens    flow.Tokens
-	Releases  flow.Releases
-	Keys      flow.Keys
-	Ring      token.Keyring
-	Consents  consents.Writer
-	Addresses address.Mover
+	Store    flow.Store
+	Clock    flow.Clock
+	Tokens   flow.Tokens
+	Releases flow.Releases
+	Keys     flow.Keys
+	Ring     token.Keyring
+	Consents consents.Writer
+	// Collect takes the answers to surveys: a form is one of their doors.
+	Collect *collect.Service
 	// Counts takes clicks on links that name nobody; nil drops them.
 	Counts Counter
 }

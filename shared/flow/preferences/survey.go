@@ -8,15 +8,12 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/kesher-io/kesher/events"
 	"github.com/kesher-io/kesher/shared/core/consent"
-	"github.com/kesher-io/kesher/shared/core/fact"
-	"github.com/kesher-io/kesher/shared/core/ident"
-	"github.com/kesher-io/kesher/shared/core/item"
-	"github.com/kesher-io/kesher/shared/core/profile"
 	"github.com/kesher-io/kesher/shared/core/release"
 	"github.com/kesher-io/kesher/shared/core/survey"
 	"github.com/kesher-io/kesher/shared/core/token"
-	"github.com/kesher-io/kesher/shared/flow"
+	"github.com/kesher-io/kesher/shared/flow/collect"
 )
 
 // Respondent is who answers a survey: by a link of a mail, by a session, or as
@@ -74,7 +71,7 @@ func (s *Service) Survey(ctx context.Context, name, lang string, who Respondent)
 	if !ok {
 		return nil, nil
 	}
-	r, err := s.respondent(ctx, name, who)
+	p, err := s.respondent(ctx, name, who)
 	if err != nil {
 		return nil, err
 	}
@@ -82,10 +79,10 @@ func (s *Service) Survey(ctx context.Context, name, lang string, who Respondent)
 		Title:   text(sv.Title, rel, lang, name),
 		Purpose: text(rel.Plan.Purposes[sv.Purpose].Title, rel, lang, sv.Purpose),
 	}
-	for _, q := range sv.Questions {
-		form.Questions = append(form.Questions, question(&q, rel, lang))
+	for i := range sv.Questions {
+		form.Questions = append(form.Questions, question(&sv.Questions[i], rel, lang))
 	}
-	if n := noticeFor(rel, sv.Purpose, ""); n != nil && !r.gate.MayUse(rel.Plan, []string{sv.Purpose}, r.now.UnixMilli()) {
+	if n := noticeFor(rel, sv.Purpose, ""); n != nil && (p == nil || !p.gate.MayUse(rel.Plan, []string{sv.Purpose}, p.now.UnixMilli())) {
 		form.Notices = []Notice{{ID: n.ID, Version: n.Version, Text: text(n.Text, rel, lang, "")}}
 	}
 	return form, nil
@@ -102,48 +99,22 @@ func question(q *survey.Question, rel *release.Release, lang string) Question {
 	return out
 }
 
-// respondent is a person, or a visitor, who answers.
-type respondent struct {
-	*person
-	pk      string
-	visitor bool
-}
-
-// respondent reads who answers. A token of another survey, and a session that is
-// over, name nobody.
-func (s *Service) respondent(ctx context.Context, name string, who Respondent) (*respondent, error) {
+// respondent is the customer who answers; nil for a visitor. A token of another
+// survey, and a session that is over, name nobody.
+func (s *Service) respondent(ctx context.Context, name string, who Respondent) (*person, error) {
 	if t, ok := s.Ring.OpenSurvey(who.Token); ok && t.Survey == name {
 		p, err := s.open(ctx, t.Customer)
 		if err != nil || p.known() {
-			return &respondent{person: p, pk: item.CustomerPK(t.Customer)}, err
+			return p, err
 		}
 	}
-	if who.Session != nil {
-		p, err := s.session(ctx, *who.Session)
-		if err != nil || p != nil {
-			return &respondent{person: p, pk: item.CustomerPK(who.Session.Customer)}, err
-		}
+	if who.Session == nil {
+		return nil, nil
 	}
-	id := who.AnonymousID
-	if id == "" {
-		id = s.Tokens.Token()
-	}
-	key := s.Keys.Visitor(id)
-	return s.visitor(ctx, key)
+	return s.session(ctx, *who.Session)
 }
 
-func (s *Service) visitor(ctx context.Context, key string) (*respondent, error) {
-	r := &respondent{person: &person{key: key, now: s.Clock.Now(key)}, pk: item.PrefixVisitor + key, visitor: true}
-	items, err := s.Store.Get(ctx, flow.Strong, item.Key{Table: item.Customers, PK: r.pk, SK: item.SKGate})
-	if err != nil || items[0] == nil {
-		return r, err
-	}
-	r.stored.gate, r.epoch = items[0], items[0].E
-	return r, items[0].Decode(&r.gate)
-}
-
-// Answer stores a response: first the permissions given with it, then, if its
-// purpose is permitted, the answers and the traits they set.
+// Answer takes a filled form to where all answers go: flow/collect.
 func (s *Service) Answer(ctx context.Context, a Answers) error {
 	rel, err := s.Releases.Live(ctx)
 	if err != nil {
@@ -157,93 +128,27 @@ func (s *Service) Answer(ctx context.Context, a Answers) error {
 	if err != nil {
 		return err
 	}
-	r, err := s.respondent(ctx, a.Survey, a.Who)
+	p, err := s.respondent(ctx, a.Survey, a.Who)
 	if err != nil {
 		return err
 	}
-	if err := s.grantWith(ctx, r, rel, sv, a); err != nil {
-		return err
+	r := &events.SurveyResponse{Survey: a.Survey, Answers: values, Language: a.Lang}
+	switch {
+	case p != nil: // by a link of ours, which is what a session came from
+		r.Token = s.Ring.MintSurvey(token.Survey{Customer: p.key, Survey: a.Survey})
+	case a.Who.AnonymousID != "":
+		r.AnonymousID = events.NewPersonal(a.Who.AnonymousID)
+	default:
+		r.AnonymousID = events.NewPersonal(s.Tokens.Token())
 	}
-	if !r.gate.MayUse(rel.Plan, []string{sv.Purpose}, r.now.UnixMilli()) {
-		return ErrNotPermitted
+	if n := noticeFor(rel, sv.Purpose, ""); n != nil && slices.Contains(a.Grants, n.ID+"@"+n.Version) {
+		r.Consent = []events.ResponseGrant{{Purpose: sv.Purpose, State: string(consent.Granted), Notice: n.ID}}
 	}
-	return s.store(ctx, r, rel, sv, values)
-}
-
-// grantWith gives the survey's purpose for the notice whose box was ticked.
-func (s *Service) grantWith(ctx context.Context, r *respondent, rel *release.Release, sv *survey.Survey, a Answers) error {
-	n := noticeFor(rel, sv.Purpose, "")
-	if n == nil || !slices.Contains(a.Grants, n.ID+"@"+n.Version) || r.gate.MayUse(rel.Plan, []string{sv.Purpose}, r.now.UnixMilli()) {
-		return nil
+	out, err := s.Collect.Respond(ctx, r, collect.Source{Kind: collect.Public, Name: "survey"})
+	if err == nil && out.Refused != nil {
+		err = ErrNotPermitted
 	}
-	st := consent.Statement{
-		ID: ident.Derive("survey", r.key, s.Tokens.Token()), Purpose: sv.Purpose, State: consent.Granted, At: r.now.UnixMilli(),
-		Notice: &consent.Notice{ID: n.ID, Version: n.Version, Lang: a.Lang}, By: consent.Person,
-		Surface: "survey " + sv.Name, Mechanism: "checkbox", Answered: true,
-	}
-	apply := s.Consents.Apply
-	if r.visitor {
-		st.By, apply = consent.Public, s.Consents.ApplyVisitor
-	}
-	res, err := apply(ctx, r.key, rel, []consent.Statement{st})
-	r.gate = res.Gate
 	return err
-}
-
-// store writes RESPONSE, and for a customer PROFILE with it, unless her gate
-// changed since it was judged.
-func (s *Service) store(ctx context.Context, r *respondent, rel *release.Release, sv *survey.Survey, values map[string]any) error {
-	id := ident.Derive("response", r.key, s.Tokens.Token())
-	doc := fact.Response{ID: id, Survey: sv.Name, At: r.now.UnixMilli(), In: s.stamp(r.person), Answers: values}
-	key := item.Key{Table: item.Customers, PK: r.pk, SK: item.ResponseSK(sv.Name, r.now, id)}
-	for range attempts {
-		var w writes
-		w.add(s.put(nil, key, r.epoch, doc))
-		w.ops[0].Item.TTL = r.now.Add(keepEvents).Unix()
-		if set := s.traitsOf(r, rel, sv, values); set != nil {
-			w.add(s.putProfile(r.person, set))
-		}
-		if w.err != nil {
-			return w.err
-		}
-		err := s.Store.Write(ctx, w.ops...)
-		if _, conflict := flow.AsConflict(err); !conflict {
-			return err
-		}
-		p, err := s.open(ctx, r.key)
-		if err != nil {
-			return err
-		}
-		if p.erased() {
-			return ErrNotPermitted
-		}
-		r.person = p
-	}
-	return flow.ErrThrottled
-}
-
-// traitsOf is the profile with the traits that the answers set; nil when they
-// set none, or belong to a visitor, who has no profile.
-func (s *Service) traitsOf(r *respondent, rel *release.Release, sv *survey.Survey, values map[string]any) *profile.Profile {
-	if r.visitor {
-		return nil
-	}
-	traits := map[string]any{}
-	for _, q := range sv.Questions {
-		if v, answered := values[q.ID]; answered && q.Trait != "" {
-			traits[q.Trait] = v
-		}
-	}
-	doc := profile.Profile{}
-	if r.profile != nil {
-		doc = *r.profile
-		doc.Traits = maps.Clone(doc.Traits)
-	}
-	w := profile.Writer{Plan: rel.Plan, Gate: &r.gate, Now: r.now.UnixMilli()}
-	if changed, _ := w.Write(&doc, traits, r.now.UnixMilli()); !changed {
-		return nil
-	}
-	return &doc
 }
 
 // answers are the values of a form as JSON would carry them; what was left empty

@@ -16,7 +16,7 @@ import (
 	"github.com/kesher-io/kesher/shared/core/survey"
 	"github.com/kesher-io/kesher/shared/core/token"
 	"github.com/kesher-io/kesher/shared/flow"
-	"github.com/kesher-io/kesher/shared/flow/address"
+	"github.com/kesher-io/kesher/shared/flow/collect"
 	"github.com/kesher-io/kesher/shared/flow/consents"
 	"github.com/kesher-io/kesher/shared/testkit/fake"
 	"github.com/kesher-io/kesher/shared/testkit/memstore"
@@ -71,9 +71,15 @@ func (w *world) service(store flow.Store) *Service {
 	c := consents.Writer{Store: store, Clock: w.clock, Tokens: tokens, Keys: w.keys}
 	return &Service{
 		Store: store, Clock: w.clock, Tokens: tokens, Releases: w, Keys: w.keys, Ring: w.ring, Consents: c,
-		Addresses: address.Mover{Store: store, Clock: w.clock, Tokens: tokens, Keys: w.keys, Consents: c},
+		Collect: &collect.Service{Store: store, Clock: w.clock, Tokens: tokens, Releases: w, Keys: w.keys, Metrics: silent{}, Ring: w.ring},
 	}
 }
+
+// silent is flow.Metrics for nobody.
+type silent struct{}
+
+func (silent) Count(string, int64, ...flow.Dim)           {}
+func (silent) Observe(string, time.Duration, ...flow.Dim) {}
 
 func (w *world) Live(context.Context) (*release.Release, error)        { return w.rel, nil }
 func (w *world) Get(context.Context, string) (*release.Release, error) { return w.rel, nil }
