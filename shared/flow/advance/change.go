@@ -72,7 +72,7 @@ func profileFact(before, after *item.Item) (*Fact, error) {
 	}
 	f := fact.Fact{
 		Kind: fact.KindProfile, ID: after.SK + "#" + strconv.FormatInt(after.V, 10) + "#" + after.W,
-		At: p.At, In: ident.Stamp(p.In), By: p.By, Hops: p.Hops,
+		At: p.At, In: ident.Stamp(p.In), By: p.By, Hops: p.Hops, Imported: p.Imported,
 	}
 	return &Fact{Fact: f, Old: &old}, nil
 }
