@@ -29,6 +29,7 @@ type compiler struct {
 	collections map[string]bool
 	entry       bool
 	event       bool
+	temporal    bool
 }
 
 // part compiles one node of the syntax tree.
@@ -36,6 +37,12 @@ type compiler struct {
 // It counts nodes anew, since expr's parser counts the middle of `a < b < c` once
 // and hands it out twice.
 func (c *compiler) part(n ast.Node) (part, error) {
+	p, err := c.node(n)
+	c.temporal = c.temporal || p.typ.kind.temporal()
+	return p, err
+}
+
+func (c *compiler) node(n ast.Node) (part, error) {
 	at := n.Location().From
 	if c.nodes++; c.nodes > maxNodes {
 		return part{}, tooLong(at)

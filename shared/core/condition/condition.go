@@ -113,6 +113,7 @@ type Condition struct {
 	collections []string
 	entry       bool
 	event       bool
+	temporal    bool
 }
 
 // Compile compiles a condition: an expression that is true, false or unknown.
@@ -150,7 +151,7 @@ func build(src string, env Env, fits func(part) error) (*Condition, error) {
 		return nil, inBytes(err, src)
 	}
 	cond := &Condition{
-		run: p.run, typ: p.typ.plan, entry: c.entry, event: c.event,
+		run: p.run, typ: p.typ.plan, entry: c.entry, event: c.event, temporal: c.temporal,
 		traits: sorted(c.traits), collections: sorted(c.collections),
 	}
 	for _, name := range sorted(c.windows) {
@@ -189,6 +190,10 @@ func (c *Condition) ReadsEntry() bool { return c.entry }
 
 // ReadsEvent says whether it refers to event.*.
 func (c *Condition) ReadsEvent() bool { return c.event }
+
+// ReadsTime says whether it compares dates or times, which depends on
+// Input.Zone.
+func (c *Condition) ReadsTime() bool { return c.temporal }
 
 // Type is the type of its value; empty when only the data will tell.
 func (c *Condition) Type() plan.Type { return c.typ }

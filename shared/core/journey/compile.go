@@ -464,18 +464,19 @@ func (c *compiler) answers(name string, where Pos) map[string]plan.Type {
 
 func (c *compiler) condition(src string, where Pos, env condition.Env) *condition.Condition {
 	cond, err := condition.Compile(src, env)
-	c.conditionError(err, where)
+	c.compiled(cond, err, where)
 	return cond
 }
 
 func (c *compiler) value(src string, where Pos, env condition.Env) *condition.Condition {
 	cond, err := condition.CompileValue(src, env)
-	c.conditionError(err, where)
+	c.compiled(cond, err, where)
 	return cond
 }
 
-func (c *compiler) conditionError(err error, where Pos) {
+func (c *compiler) compiled(cond *condition.Condition, err error, where Pos) {
 	if err == nil {
+		c.j.ReadsProfile = c.j.ReadsProfile || len(cond.Traits()) > 0 || cond.ReadsTime()
 		return
 	}
 	p := Problem{At: where, What: err.Error()}

@@ -19,7 +19,10 @@ type Journey struct {
 	EntryKey   *condition.Condition // nil: no key
 	Exits      []CompiledExit
 	Nodes      []Node
-	First      int // node where a run begins; Nowhere for a journey without steps
+	// ReadsProfile: some condition reads a trait, or a time in her zone; else nobody
+	// need look at the profile.
+	ReadsProfile bool
+	First        int // node where a run begins; Nowhere for a journey without steps
 
 	byID map[string]int
 }

@@ -92,9 +92,11 @@ func overdue(r *engine.Run, f *Fact) bool {
 }
 
 // versions finds the definition that the run walks, and the live one.
-func (s *Service) versions(ctx context.Context, c *customerState, name string, in *engine.Input, f *Fact) error {
+func (s *Service) versions(ctx context.Context, c *customerState, name string, in *engine.Input, f *Fact) (err error) {
 	if j := c.live.Journeys[name]; j != nil {
-		in.Live = c.version(j, c.live, in.Clock, f)
+		if in.Live, err = c.version(j, c.live, in.Clock, f); err != nil {
+			return err
+		}
 	}
 	r := in.Run
 	if r == nil {
@@ -112,8 +114,8 @@ func (s *Service) versions(ctx context.Context, c *customerState, name string, i
 	if j == nil {
 		return fmt.Errorf("release %s of run %s has no such journey", rel.ID, r.ID)
 	}
-	in.Walk = c.version(j, rel, in.Clock, f)
-	return nil
+	in.Walk, err = c.version(j, rel, in.Clock, f)
+	return err
 }
 
 // engine decides, fetching the stored events that the decision turns out to read.

@@ -33,7 +33,9 @@ func (s *Service) Reconsider(ctx context.Context, customer, journey string, stor
 		}
 		in.Run = &run.doc
 	}
-	in.Live = c.version(j, live, s.Clock.Now(customer), f)
+	if in.Live, err = c.version(j, live, s.Clock.Now(customer), f); err != nil {
+		return nil, err
+	}
 	unrecorded := Service{} // the record is of what was decided, not of what would be
 	res, err := unrecorded.engine(ctx, c, &in)
 	return res.Made, err

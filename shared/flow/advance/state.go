@@ -29,8 +29,8 @@ type customerState struct {
 	epoch    int64
 	erased   bool
 	gate     consent.Gate
-	profile  *profile.Profile
-	stored   *item.Item            // PROFILE
+	stored   *item.Item            // PROFILE; nil: none
+	read     *profile.Profile      // its document, once somebody asked for it
 	runs     map[string]*storedRun // by sort key
 }
 
@@ -57,7 +57,7 @@ func (c *customerState) reload(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c.gate, c.profile, c.stored = consent.Gate{}, nil, nil
+	c.gate, c.stored, c.read = consent.Gate{}, nil, nil
 	if g := items[0]; g != nil {
 		if err := g.Decode(&c.gate); err != nil {
 			return err
@@ -66,12 +66,21 @@ func (c *customerState) reload(ctx context.Context) error {
 	}
 	c.erased = c.gate.Erased != 0
 	if p := items[1]; p != nil && p.E >= c.epoch {
-		c.profile, c.stored = new(profile.Profile), p
-		if err := p.Decode(c.profile); err != nil {
-			return err
-		}
+		c.stored = p
 	}
 	return c.readRuns(ctx)
+}
+
+// profile is what is known of the customer. Most facts concern no journey that
+// asks for it, so it is decoded for those that do.
+func (c *customerState) profile() (*profile.Profile, error) {
+	if c.read == nil && c.stored != nil {
+		c.read = new(profile.Profile)
+		if err := c.stored.Decode(c.read); err != nil {
+			return nil, err
+		}
+	}
+	return c.read, nil
 }
 
 func (c *customerState) readRuns(ctx context.Context) error {
@@ -121,19 +130,25 @@ func entryKey(j *journey.Journey, f *fact.Fact) string {
 }
 
 // version is what one version of a journey may see now.
-func (c *customerState) version(j *journey.Journey, rel *release.Release, now time.Time, f *Fact) engine.Version {
-	allowed := j.Allowed()
-	view := engine.View{
-		Profile: profile.Visible(c.profile, rel.Plan, &c.gate, allowed, now.UnixMilli()),
-		Zone:    c.zone(rel),
+func (c *customerState) version(j *journey.Journey, rel *release.Release, now time.Time, f *Fact) (engine.Version, error) {
+	view := engine.View{Zone: zone(rel.Settings.Brand.Zone)}
+	if j.ReadsProfile {
+		p, err := c.profile()
+		if err != nil {
+			return engine.Version{}, err
+		}
+		view.Profile = profile.Visible(p, rel.Plan, &c.gate, j.Allowed(), now.UnixMilli())
+		if p != nil && p.Zone != "" {
+			view.Zone = zone(p.Zone)
+		}
 	}
 	if f != nil {
 		view.Visible = c.visible(j, rel, now, f.Purposes)
 		if f.Kind == fact.KindProfile {
-			view.Old = profile.Visible(f.Old, rel.Plan, &c.gate, allowed, now.UnixMilli())
+			view.Old = profile.Visible(f.Old, rel.Plan, &c.gate, j.Allowed(), now.UnixMilli())
 		}
 	}
-	return engine.Version{Journey: j, Release: rel, View: view}
+	return engine.Version{Journey: j, Release: rel, View: view}, nil
 }
 
 // visible says whether the journey may see a fact kept for these purposes: one
@@ -151,17 +166,13 @@ func (c *customerState) visible(j *journey.Journey, rel *release.Release, now ti
 	return len(common) > 0 && c.gate.MayUse(rel.Plan, common, now.UnixMilli())
 }
 
-// zone is the customer's, or the brand's: nobody is left out.
-func (c *customerState) zone(rel *release.Release) *time.Location {
-	name := rel.Settings.Brand.Zone
-	if c.profile != nil && c.profile.Zone != "" {
-		name = c.profile.Zone
-	}
-	zone, err := time.LoadLocation(name)
+// zone is a time zone by its name; nobody is left out for a wrong one.
+func zone(name string) *time.Location {
+	z, err := time.LoadLocation(name)
 	if err != nil {
 		return time.UTC
 	}
-	return zone
+	return z
 }
 
 // fetch reads what conditions of v look back on.

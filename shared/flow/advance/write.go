@@ -86,18 +86,18 @@ func (s *Service) set(ctx context.Context, c *customerState, run *storedRun) err
 		return nil
 	}
 	for range maxAttempts {
-		p, changed := s.changed(c, &run.doc)
-		if !changed {
-			return nil
+		p, changed, err := s.changed(c, &run.doc)
+		if err != nil || !changed {
+			return err
 		}
 		it := c.stored.Next(item.C(c.customer, item.SKProfile), s.Tokens.Token(), c.epoch)
 		it.IK, it.IS = item.AllList(item.Shard(c.customer)), c.customer
 		if err := it.Encode(p); err != nil {
 			return err
 		}
-		err := s.Store.Write(ctx, flow.Put(it, flow.Is(c.stored)))
+		err = s.Store.Write(ctx, flow.Put(it, flow.Is(c.stored)))
 		if err == nil {
-			c.profile, c.stored = p, &it
+			c.read, c.stored = p, &it
 			return nil
 		}
 		if _, conflict := flow.AsConflict(err); !conflict {
@@ -112,11 +112,15 @@ func (s *Service) set(ctx context.Context, c *customerState, run *storedRun) err
 
 // changed is the profile with the run's values; false when they stand there
 // already, since this run's commands may be carried out twice.
-func (s *Service) changed(c *customerState, r *engine.Run) (*profile.Profile, bool) {
+func (s *Service) changed(c *customerState, r *engine.Run) (*profile.Profile, bool, error) {
 	now := s.Clock.Now(c.customer)
 	p := profile.Profile{}
-	if c.profile != nil {
-		p = *c.profile
+	before, err := c.profile()
+	if err != nil {
+		return nil, false, err
+	}
+	if before != nil {
+		p = *before
 	}
 	traits := make(map[string]profile.Trait, len(p.Traits)+1)
 	for name, t := range p.Traits {
@@ -133,5 +137,5 @@ func (s *Service) changed(c *customerState, r *engine.Run) (*profile.Profile, bo
 	}
 	p.Traits, p.By, p.Hops = traits, r.Journey, r.Hops+1
 	p.At, p.In = now.UnixMilli(), string(ident.NewStamp(now, s.Tokens.Seq()))
-	return &p, changed
+	return &p, changed, nil
 }
