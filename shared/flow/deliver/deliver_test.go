@@ -91,6 +91,33 @@ func TestA01WithoutPermissionTheMessageIsSkippedAndCounted(t *testing.T) {
 	}
 }
 
+func TestB26ServiceMailTakesNoPlaceUnderTheCap(t *testing.T) {
+	w := newWorld(t)
+	w.live.Settings.Caps = plan.Caps{PerDay: 1}
+	for _, name := range []string{"order", "receipt", "plain"} {
+		key, id := w.due(name)
+		w.deliver(key)
+		w.expect(id, message.Sent, "")
+	}
+}
+
+func TestWhatIsWrittenLivesAsLongAsItShould(t *testing.T) {
+	w := newWorld(t)
+	gate := w.get(item.SKGate, new(any))
+	gate.TTL, gate.V = noon.Add(time.Hour).Unix(), gate.V+1
+	if err := w.mem.Write(context.Background(), flow.Put(*gate, flow.Any)); err != nil {
+		t.Fatal(err)
+	}
+	key, id := w.due("plain")
+	w.deliver(key)
+	if got := w.get(item.SKGate, new(any)).TTL; got != gate.TTL {
+		t.Fatalf("a claim moved GATE's expiry from %d to %d", gate.TTL, got)
+	}
+	if got, want := w.get(item.MsgSK(id), new(any)).TTL, noon.Add(400*24*time.Hour).Unix(); got != want {
+		t.Fatalf("MSG expires at %d, want %d", got, want)
+	}
+}
+
 func TestACustomerWithoutGateGetsServiceMailOnly(t *testing.T) {
 	w := newWorld(t)
 	if err := w.mem.Write(context.Background(), flow.Delete(item.C(dana, item.SKGate), flow.Any)); err != nil {

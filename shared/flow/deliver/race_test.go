@@ -303,6 +303,50 @@ func TestTheClaimersSentOverridesUnknown(t *testing.T) {
 	w.mails(1)
 }
 
+// A second worker of the process that holds the claim does not ask the mailbox:
+// the mail is only just under way.
+func TestOnOneMachineWorkersOfOneProcessWaitForEachOther(t *testing.T) {
+	w := newWorld(t)
+	w.svc.Settler, w.svc.Process = w.mailer, "p1"
+	key, id := w.due("plain")
+	w.mailer.answer = func(flow.Mail) error {
+		w.mailer.answer = nil
+		if r := w.deliver(key); r.Reason != message.ReasonClaimed {
+			t.Errorf("the second worker: %+v", r)
+		}
+		return nil
+	}
+	w.deliver(key)
+	w.expect(id, message.Sent, "")
+	w.mails(1)
+}
+
+func TestALostReplyOnLettingAClaimGoIsLookedUp(t *testing.T) {
+	for _, after := range []bool{false, true} {
+		w := newWorld(t)
+		w.mailer.answer = refuses(flow.OutcomeNotAccepted, "Throttling")
+		key, id := w.due("plain")
+		writes := 0
+		w.svc = w.service(w.hook(func(p point) error {
+			if p.what != item.SKGate || !p.writes {
+				return nil
+			}
+			if !p.after {
+				writes++
+			}
+			if writes == 2 && p.after == after { // the claim was the first
+				return flow.ErrUnknown
+			}
+			return nil
+		}))
+		w.deliver(key)
+		w.expect(id, message.Held, message.ReasonThrottled)
+		if claims := w.gate().Claims; len(claims) != 0 {
+			t.Fatalf("claims %+v", claims)
+		}
+	}
+}
+
 // feedback's report may come before the claimer has written anything.
 func TestAReportThatCameFirstStays(t *testing.T) {
 	w := newWorld(t)
