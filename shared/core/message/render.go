@@ -1,7 +1,6 @@
 package message
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/kesher-io/kesher/shared/core/message/liquid"
@@ -91,9 +90,6 @@ func (r *renderer) render(p *liquid.Program) string {
 func (t *Template) choose(lang string, brand []string) (string, *language) {
 	for _, candidate := range []string{lang, base(lang), first(brand, ""), base(first(brand, "")), ""} {
 		if l, ok := t.languages[candidate]; ok {
-			if candidate == "" && slices.Contains(brand, base(lang)) && base(lang) != base(first(brand, "")) {
-				return "", l
-			}
 			return candidate, l
 		}
 	}

@@ -92,8 +92,8 @@ var unseen = map[string]bool{"head": true, "style": true, "script": true, "title
 
 // breaksAround says how many line breaks separate an element from its neighbours.
 var breaksAround = map[string]int{
-	"p": 2, "h1": 2, "h2": 2, "h3": 2, "h4": 2, "h5": 2, "h6": 2, "ul": 2, "ol": 2, "blockquote": 2, "pre": 2,
-	"div": 1, "table": 1, "tr": 1, "li": 1, "section": 1, "article": 1, "header": 1, "footer": 1, "tbody": 1,
+	"p": 2, "h1": 2, "h2": 2, "h3": 2, "h4": 2, "h5": 2, "h6": 2, "ul": 2, "ol": 2, "blockquote": 2, "pre": 2, "table": 2,
+	"div": 1, "tr": 1, "li": 1, "section": 1, "article": 1, "header": 1, "footer": 1, "tbody": 1,
 	"thead": 1, "center": 1, "body": 1, "dl": 1, "dt": 1, "dd": 1, "figure": 1, "figcaption": 1, "address": 1,
 }
 

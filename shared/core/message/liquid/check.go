@@ -12,7 +12,7 @@ var blocks = map[string][]string{
 	"if": {"elsif", "else"}, "unless": {"else"}, "case": {"when", "else"}, "for": {"else"}, "capture": {},
 }
 
-var singles = map[string]bool{"assign": true, "break": true, "continue": true}
+var singles = map[string]bool{"assign": true}
 
 // checkTags matches blocks, caps their nesting and makes sure that each of
 // their branches leaves the HTML parser where it found it.
@@ -44,6 +44,10 @@ func (c *compiler) checkTags() error {
 				capturing--
 			}
 			open = open[:len(open)-1]
+		case tag.Name == "break" || tag.Name == "continue":
+			if err := c.leave(open, n); err != nil {
+				return err
+			}
 		case !singles[tag.Name]:
 			if err := c.branch(open, n, ""); err != nil {
 				return err
@@ -77,6 +81,25 @@ func (c *compiler) branch(open []int, n int, name string) error {
 		return c.errorf(tag, "stands in another place of the HTML (%s) than %s of line %d (%s): a block must hold whole elements or lie within one value", to.zone, opening.Raw, opening.Line, from.zone)
 	}
 	return nil
+}
+
+// leave checks a break or continue: it jumps to the end of its loop, so it must
+// stand in the same place of the HTML, and not inside of what is captured.
+func (c *compiler) leave(open []int, n int) error {
+	tag := &c.source.Tags[n]
+	for i := len(open) - 1; i >= 0; i-- {
+		switch opening := &c.source.Tags[open[i]]; opening.Name {
+		case "capture":
+			return c.errorf(tag, "may not leave %s of line %d", opening.Raw, opening.Line)
+		case "for":
+			from, to := c.layout.spots[open[i]], c.layout.spots[n]
+			if from.zone != to.zone || from.node != to.node {
+				return c.errorf(tag, "stands in another place of the HTML (%s) than its loop (%s)", to.zone, from.zone)
+			}
+			return nil
+		}
+	}
+	return c.errorf(tag, "stands in no loop")
 }
 
 func isClause(name string) bool {

@@ -47,6 +47,7 @@ type Program struct {
 // output is one compiled {{ }}.
 type output struct {
 	expr  expressions.Expression
+	path  []string // names, when the expression is nothing but names; see lookUp
 	tag   *Tag
 	place place
 }
@@ -214,11 +215,10 @@ func (c *compiler) tag(b *strings.Builder, n int) error {
 			return err
 		}
 		fmt.Fprintf(b, "{%%%s %d%%}", tagOut, len(c.program.outputs))
-		c.program.outputs = append(c.program.outputs, output{expr: expr, tag: tag, place: c.layout.spots[n].place})
+		c.program.outputs = append(c.program.outputs, output{expr: expr, path: names(tag.Args), tag: tag, place: c.layout.spots[n].place})
 	case tag.Name == "for":
 		c.call("list")
-		work, size := c.body(n)
-		fmt.Fprintf(b, "{%%for %s%%}{%%%s %d %d%%}", listed(tag.Args), tagStep, work, size)
+		fmt.Fprintf(b, "{%%for %s%%}{%%%s %d%%}", listed(tag.Args), tagStep, c.body(n))
 	case tag.Name == "capture":
 		fmt.Fprintf(b, "{%%%s %s%%}", tagCapture, tag.Args)
 	case tag.Name == "endcapture":
@@ -279,30 +279,29 @@ func listed(args string) string {
 	return args + " | list"
 }
 
-// body is what one iteration of the loop at tag n costs, without loops inside.
-func (c *compiler) body(n int) (work, size int) {
+// body is what one turn of the loop at tag n costs, less the loops inside it,
+// which count for themselves.
+func (c *compiler) body(n int) (work int) {
 	depth := 0
-	rest := c.source.Coded[strings.Index(c.source.Coded, Code(n))+len(Code(n)):]
+	_, rest, _ := strings.Cut(c.source.Coded, Code(n))
 	for _, r := range rest {
 		tag, ok := c.source.Decode(r)
 		switch {
 		case !ok:
-			if depth == 0 {
-				size++
-			}
 			continue
 		case tag.Name == "for":
 			depth++
 		case tag.Name == "endfor":
-			if depth--; depth < 0 {
-				return work, size
-			}
+			depth--
+		}
+		if depth < 0 {
+			return work
 		}
 		if depth == 0 || tag.Name == "for" && depth == 1 {
 			work += cost(tag.Args)
 		}
 	}
-	return work, size
+	return work
 }
 
 // config is the library's grammar with the tags of this program.
@@ -316,7 +315,7 @@ func (c *compiler) config() render.Config {
 // renderFunc is what the library calls to render a tag.
 type renderFunc = func(io.Writer, render.Context) error
 
-// numbered compiles a tag whose argument is a number of ours.
+// numbered compiles a tag of ours, whose argument is a number.
 func numbered(get func(n int) renderFunc) render.TagCompiler {
 	return func(args string) (func(io.Writer, render.Context) error, error) {
 		n, err := strconv.Atoi(args)
@@ -337,7 +336,7 @@ func newConfig() render.Config {
 		config.UnregisterTag(name)
 	}
 	config.TemplateStore = noFiles{}
-	config.AddTag(tagStep, compileStep)
+	config.AddTag(tagStep, numbered(renderStep))
 	config.AddBlock(tagURL).Renderer(renderURL)
 	config.AddBlock(tagCapture).Renderer(renderCapture)
 	return config

@@ -212,6 +212,18 @@ func cost(expr string) int {
 	return n
 }
 
+// names are the parts of an expression like item.brand.name; nil for any other.
+func names(expr string) []string {
+	var out []string
+	for i, w := range lex(expr) {
+		if i == 0 && w.kind != lexIdent || i > 0 && w.kind != lexProperty || reserved[w.text] && i == 0 {
+			return nil
+		}
+		out = append(out, w.text)
+	}
+	return out
+}
+
 // filterNames lists the filters an expression calls.
 func filterNames(expr string) []string {
 	var names []string

@@ -108,6 +108,8 @@ func TestBlocksHoldWholeElementsOrLieWithinOneValue(t *testing.T) {
 		`<!-- {% if v %} -->{% endif %}`,
 		`<!--[if mso]>{% for i in v %}<![endif]-->{% endfor %}`,
 		`<a href="{% for i in v %}">{% endfor %}<b>`,
+		`{% for i in v %}<a title="{% break %}">{% endfor %}`,
+		`{% for i in v %}<a href="{{ i }}{% if i %}{% continue %}{% endif %}">{% endfor %}`,
 	} {
 		if _, err := compiled(HTML, src); err == nil || !strings.Contains(err.Error(), "another place") {
 			t.Errorf("%s: %v", src, err)
@@ -141,7 +143,7 @@ func TestE16LinksAreHTTPSMailtoOrTelAfterDecoding(t *testing.T) {
 		if _, err := rendered(HTML, LTR, `<a href="`+attr+`">x</a>`, nil); err == nil {
 			t.Errorf("in a template: %q was taken", link)
 		}
-		for _, src := range []string{`<a href="{{ v }}">`, `<img src='{{ v }}'>`, `<a href="{{ v }}{{ w }}">`, `<a href="{% if v %}{{ v }}{% endif %}">`, `<td background="{{ v }}">`} {
+		for _, src := range []string{`<a href="{{ v }}">`, `<img src='{{ v }}'>`, `<a href="{{ v }}{{ w }}">`, `<a href="{% if v %}{{ v }}{% endif %}">`, `<td background="{{ v }}">`, `<a href="{{ v | url_encode }}">`} {
 			got, err := rendered(HTML, LTR, src, map[string]any{"v": link, "w": ""})
 			if err == nil {
 				t.Errorf("as a value in %s: %q became %s", src, link, got)

@@ -57,19 +57,6 @@ func (s *Source) IsBlock(r rune) bool {
 	return ok && !tag.Output
 }
 
-// Uncode puts the tags back as they were written.
-func (s *Source) Uncode(coded string) string {
-	var b strings.Builder
-	for _, r := range coded {
-		if tag, ok := s.Decode(r); ok {
-			b.WriteString(tag.Raw)
-			continue
-		}
-		b.WriteRune(r)
-	}
-	return b.String()
-}
-
 // Add scans a snippet of the product's own, and returns its coded text, to be
 // put into another text of the same tags by With.
 func (s *Source) Add(snippet string) (string, error) {
