@@ -3,7 +3,6 @@ package deliver
 import (
 	"context"
 	"fmt"
-	"net/mail"
 	"net/url"
 	"slices"
 	"strings"
@@ -124,7 +123,7 @@ func (l *letter) write() (m flow.Mail, lang string, err error) {
 	if !ok {
 		return m, "", fmt.Errorf("settings.yaml names no sender for %q", l.due.Purpose)
 	}
-	from, err := mail.ParseAddress(sender)
+	from, err := message.ParseAddress(sender)
 	if err != nil {
 		return m, "", fmt.Errorf("sender for %q: %w", l.due.Purpose, err)
 	}
@@ -141,17 +140,18 @@ func (l *letter) write() (m flow.Mail, lang string, err error) {
 	})
 	return flow.Mail{
 		ID: l.due.Message, Customer: l.customer, Journey: l.run.Journey, Step: l.run.Step, Run: l.run.ID,
-		Purpose: l.due.Purpose, From: from.Address, To: to.Reveal(), Raw: raw, At: l.now,
+		Purpose: l.due.Purpose, From: from.Addr, To: to.Reveal(), Raw: raw, At: l.now,
 	}, out.Lang, err
 }
 
 // mailto asks the monitored address to unsubscribe, for clients that know no
 // other way (RFC 2369 section 3.2).
 func (l *letter) mailto() string {
-	if l.live.Settings.ReplyTo() == "" {
+	address, err := message.ParseAddress(l.live.Settings.ReplyTo()) // may carry a name
+	if err != nil {
 		return ""
 	}
-	return "mailto:" + l.live.Settings.ReplyTo() + "?subject=" + url.PathEscape("unsubscribe "+l.due.Message)
+	return "mailto:" + address.Addr + "?subject=" + url.PathEscape("unsubscribe "+l.due.Message)
 }
 
 func (l *letter) pageLinks(hash string) message.Links {

@@ -119,7 +119,7 @@ func newRelease(id string) *release.Release {
 		ID: id, Plan: &p,
 		Settings: &plan.Settings{
 			Brand:  plan.Brand{Name: "Shop", URL: "https://shop.example", PostalAddress: "1 Harbour St", Languages: []string{"en", "he"}, Zone: "Asia/Jerusalem"},
-			Sender: map[string]string{"marketing": "Shop <news@mail.shop.example>", "service": "Shop <orders@shop.example>", "reply to": "care@shop.example"},
+			Sender: map[string]string{"marketing": "Shop <news@mail.shop.example>", "service": "Shop <orders@shop.example>", "reply to": "Shop care <care@shop.example>"},
 			Late:   plan.Late{Kind: message.LateDrop, After: plan.Duration(24 * time.Hour)},
 		},
 		Journeys: maps.Clone(journeys()), Templates: templates(),
