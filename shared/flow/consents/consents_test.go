@@ -355,7 +355,10 @@ func TestVisitorsGateIsNoCustomers(t *testing.T) {
 		t.Fatal("the customer of the same key was written")
 	}
 	g := consent.Gate{}
-	f.get(item.Key{Table: item.Customers, PK: item.PrefixVisitor + "dana", SK: item.SKGate}, &g)
+	it := f.get(item.Key{Table: item.Customers, PK: item.PrefixVisitor + "dana", SK: item.SKGate}, &g)
+	if it.TTL == 0 {
+		t.Error("a visitor's gate stays for ever")
+	}
 	if g.States["marketing/email"].State != consent.Pending {
 		t.Fatalf("%+v", g)
 	}

@@ -165,7 +165,7 @@ func (d *draft) ops() ([]flow.Op, error) {
 	if !d.dirty {
 		return nil, nil
 	}
-	gate, err := d.s.putGate(d.t.w.Tokens.Token())
+	gate, err := d.s.putGate(d.t.w.Tokens.Token(), d.now)
 	if err != nil {
 		return nil, err
 	}

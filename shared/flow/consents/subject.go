@@ -2,6 +2,7 @@ package consents
 
 import (
 	"context"
+	"time"
 
 	"github.com/kesher-io/kesher/shared/core/consent"
 	"github.com/kesher-io/kesher/shared/core/item"
@@ -61,9 +62,13 @@ func (s *subject) current(statements []consent.Statement) []consent.Statement {
 	return now
 }
 
-// putGate writes the gate over the one that was read.
-func (s *subject) putGate(token string) (flow.Op, error) {
+// putGate writes the gate over the one that was read. A visitor's ends with the
+// facts that it permits: nobody will ever erase it.
+func (s *subject) putGate(token string, now int64) (flow.Op, error) {
 	it := s.stored.Next(s.at(item.SKGate), token, s.epoch)
+	if s.visitor {
+		it.TTL = time.UnixMilli(now).Add(keepEvents).Unix()
+	}
 	err := it.Encode(&s.gate)
 	return flow.Put(it, flow.Is(s.stored)), err
 }

@@ -42,7 +42,7 @@ func (w Writer) suppressOnce(ctx context.Context, hash string, s consent.Suppres
 		}
 		if owner.gate.Erased == 0 {
 			owner.gate.Suppressed = &s
-			gate, err := owner.putGate(w.Tokens.Token())
+			gate, err := owner.putGate(w.Tokens.Token(), s.At)
 			if err != nil {
 				return err
 			}

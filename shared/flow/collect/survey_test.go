@@ -1,0 +1,125 @@
+package collect
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/kesher-io/kesher/events"
+	"github.com/kesher-io/kesher/shared/core/consent"
+	"github.com/kesher-io/kesher/shared/core/fact"
+	"github.com/kesher-io/kesher/shared/core/item"
+	"github.com/kesher-io/kesher/shared/core/token"
+)
+
+func (f *fixture) respond(src Source, text string) Outcome {
+	f.t.Helper()
+	r, bad := events.DecodeResponse([]byte(text))
+	if bad != nil {
+		f.t.Fatal(bad)
+	}
+	r.Survey = "style"
+	out, err := f.Respond(context.Background(), r, src)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return out
+}
+
+func TestSurveyNeedsItsPurposeOrGrantsIt(t *testing.T) {
+	f := setup(t)
+	answers := `"answers":{"interests":["home"]}`
+	if out := f.respond(server, `{"userId":"u1",`+answers+`}`); out.Refused == nil || out.Refused.Code != events.NotPermitted {
+		t.Fatalf("%v", out.Refused)
+	}
+	if len(f.list(f.pk("u1"), "")) != 0 {
+		t.Fatal("something is stored")
+	}
+	grant := `"consent":[{"purpose":"personalization","state":"granted","notice":"newsletter"},{"purpose":"marketing","channel":"email","state":"granted","notice":"newsletter"}]`
+	body := `{"responseId":"r1","userId":"u1",` + answers + `,` + grant + `,"context":{"userHash":"` + f.hash("u1") + `"}}`
+	for range 2 {
+		if out := f.respond(public, body); out.Refused != nil || out.Dropped != nil {
+			t.Fatal(out.Refused, out.Dropped)
+		}
+		f.clock.Advance(time.Minute)
+	}
+	if n := len(f.list(f.pk("u1"), item.PrefixResponse)); n != 1 {
+		t.Fatalf("%d responses", n)
+	}
+	if n := len(f.events(f.pk("u1"), fact.SurveyAnswered)); n != 1 {
+		t.Fatalf("%d events", n)
+	}
+	if got := fmt.Sprint(f.profile("u1").Traits["interests"].Value); got != "[home]" {
+		t.Fatalf("trait %s", got)
+	}
+	if g := f.gate(f.pk("u1")); g.States["personalization"].State != consent.Granted || g.States["marketing/email"].State != consent.Pending {
+		t.Fatalf("%+v", g.States)
+	}
+}
+
+func TestSurveyAnswersAreChecked(t *testing.T) {
+	f := setup(t)
+	f.agrees("u1")
+	for body, field := range map[string]string{
+		`{"userId":"u1","answers":{"interests":["boats"]}}`:   "answers.interests",
+		`{"userId":"u1","answers":{"interests":"home"}}`:      "answers.interests",
+		`{"userId":"u1","answers":{"colour":"red"}}`:          "answers.colour",
+		`{"token":"forged","answers":{"interests":["home"]}}`: "token",
+	} {
+		if out := f.respond(server, body); out.Refused == nil || out.Refused.Field != field {
+			t.Errorf("%s: %v", body, out.Refused)
+		}
+	}
+}
+
+func TestSurveyByALinkMailedToHerIsHerOwnWord(t *testing.T) {
+	f := setup(t)
+	f.taken(server, `{"type":"identify","userId":"u1","traits":{"first_name":"Dana"}}`)
+	link := f.Ring.MintSurvey(token.Survey{Customer: f.Keys.Customer("u1"), Survey: "style"})
+	out := f.respond(public, `{"token":"`+link+`","answers":{"interests":["home"]},"consent":[{"purpose":"marketing","channel":"email","state":"granted","notice":"newsletter"},{"purpose":"personalization","state":"granted","notice":"newsletter"}]}`)
+	if out.Refused != nil {
+		t.Fatal(out.Refused)
+	}
+	p := f.profile("u1")
+	if fmt.Sprint(p.Traits["interests"].Value) != "[home]" || p.UserID.Reveal() != "u1" || f.gate(f.pk("u1")).States["marketing/email"].State != consent.Granted {
+		t.Fatalf("%+v", f.gate(f.pk("u1")).States)
+	}
+}
+
+func TestExportHoldsEverythingStoredOfHer(t *testing.T) {
+	f := setup(t)
+	f.agrees("u1")
+	f.taken(public, `{"type":"track","anonymousId":"a1","event":"Order Completed"}`)
+	f.taken(server, `{"type":"identify","userId":"u1","anonymousId":"a1","traits":{"email":"dana@shop.example"}}`)
+	x, err := f.Export(context.Background(), "u1")
+	if err != nil || x == nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, pk := range []string{f.pk("u1"), f.vpk("a1"), item.PrefixAddress + f.Keys.Address("dana@shop.example")} {
+		n += len(f.list(pk, ""))
+	}
+	if len(x.Items) != n || len(x.Ledger) != 2 || x.Profile.Traits["email"].Value != "dana@shop.example" {
+		t.Fatalf("%d of %d items, %d ledger entries", len(x.Items), n, len(x.Ledger))
+	}
+	if x, err := f.Export(context.Background(), "nobody"); x != nil || err != nil {
+		t.Fatal("somebody is nobody", err)
+	}
+}
+
+func TestItemsAreStoredByTheServerKeyOnly(t *testing.T) {
+	f := setup(t)
+	price := 9.5
+	it := &events.Item{ID: "p1#x", Title: "Tent", Price: &price}
+	if out, err := f.Item(context.Background(), it, public); err != nil || out.Refused == nil {
+		t.Fatal("a browser sets prices", err)
+	}
+	if out, err := f.Item(context.Background(), it, server); err != nil || out.Refused != nil {
+		t.Fatal(err, out.Refused)
+	}
+	var got events.Item
+	if f.doc(PKItems, item.Part("p1#x"), &got); got.Title != "Tent" || *got.Price != 9.5 {
+		t.Fatalf("%+v", got)
+	}
+}
