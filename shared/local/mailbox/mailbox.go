@@ -28,9 +28,13 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 
 	"github.com/kesher-io/kesher/shared/flow"
+	"github.com/kesher-io/kesher/shared/flow/deliver"
 )
 
-var _ flow.Mailer = (*Mailbox)(nil)
+var (
+	_ flow.Mailer     = (*Mailbox)(nil)
+	_ deliver.Settler = (*Mailbox)(nil)
+)
 
 // Options of Open.
 type Options struct {
