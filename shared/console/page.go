@@ -10,11 +10,14 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/kesher-io/kesher/shared/core/engine"
+	"github.com/kesher-io/kesher/shared/core/release"
 	"github.com/kesher-io/kesher/shared/flow"
 	"github.com/kesher-io/kesher/shared/flow/explain"
+	"github.com/kesher-io/kesher/shared/flow/insights"
 	"github.com/kesher-io/kesher/shared/flow/report"
 )
 
@@ -45,6 +48,7 @@ type view struct {
 	Days     []day
 	Journeys []journeyView
 	Reasons  []count // why mails were not sent
+	Stayed   []count // why facts started no run
 	Refused  []count // calls, by code
 	Look     []row
 	Faults   []Fault
@@ -166,6 +170,9 @@ func (h *handler) view(ctx context.Context) (*view, error) {
 	if v.Faults, err = h.allFaults(ctx); err != nil {
 		return nil, err
 	}
+	if v.Stayed, err = h.stayed(ctx, live); err != nil {
+		return nil, err
+	}
 	if recent.Partial {
 		return v, nil // counting everybody takes longer than a page may
 	}
@@ -225,6 +232,28 @@ func (v *view) count(r *report.Report, skipped map[string]map[string]int) {
 		j.Bars = bars(j.Runs)
 		v.Journeys = append(v.Journeys, j)
 	}
+}
+
+// ordinary reasons are those of every fact that is no entry: nobody asks why.
+var ordinary = []string{engine.NoWhere, engine.NoLive, engine.NoChange}
+
+// stayed counts why facts started no run of the live journeys, by what was counted
+// when it was decided: nothing is stored of a run that never was.
+func (h *handler) stayed(ctx context.Context, live *release.Release) ([]count, error) {
+	by := map[string]int{}
+	for _, j := range live.Journeys {
+		sums, err := insights.Sums(ctx, h.Store, j.Name, j.Version)
+		if err != nil {
+			return nil, err
+		}
+		for what, n := range sums {
+			reason, ok := strings.CutPrefix(what, engine.KindNotEntered.Word()+": ")
+			if ok && !slices.Contains(ordinary, reason) {
+				by[j.Name+": "+reason] += int(n)
+			}
+		}
+	}
+	return counts(by), nil
 }
 
 func bars(r report.Runs) []bar {

@@ -17,9 +17,9 @@ const minute = "2006-01-02 15:04"
 func (l Line) Sentence() string {
 	switch l.Decision {
 	case engine.KindEntered.Word():
-		return "entered" + because(Fact(l.Fact))
+		return "entered" + by(Fact(l.Fact))
 	case engine.KindNotEntered.Word():
-		return "did not enter" + because(Fact(l.Fact)) + ": " + l.Reason
+		return "did not enter" + by(Fact(l.Fact)) + ": " + l.Reason
 	case engine.KindWait.Word():
 		return l.wait()
 	case engine.KindSent.Word():
@@ -103,11 +103,11 @@ func (l Line) until() string {
 	return " until " + at.Format(minute)
 }
 
-func because(fact string) string {
+func by(fact string) string {
 	if fact == "" {
 		return ""
 	}
-	return " by " + fact
+	return " (" + fact + ")"
 }
 
 func colon(reason string) string {
@@ -134,11 +134,11 @@ func Fact(id string) string {
 func Text(lines []Line) string {
 	width := 0
 	for _, l := range lines {
-		width = max(width, len(l.subject()))
+		width = max(width, len(l.Subject()))
 	}
 	var b strings.Builder
 	for _, l := range lines {
-		fmt.Fprintf(&b, "%s  %-*s  %s", l.At.UTC().Format(minute), width, l.subject(), l.Sentence())
+		fmt.Fprintf(&b, "%s  %-*s  %s", l.At.UTC().Format(minute), width, l.Subject(), l.Sentence())
 		if l.Values[ValueRecomputed] != nil {
 			b.WriteString("  [decided again now]")
 		}
@@ -147,8 +147,9 @@ func Text(lines []Line) string {
 	return b.String()
 }
 
-// subject is the column of the journey; what is about her alone stands under consent.
-func (l Line) subject() string {
+// Subject is the journey that the line is about; what is about the customer alone
+// stands under consent.
+func (l Line) Subject() string {
 	if l.Journey == "" {
 		return "consent"
 	}

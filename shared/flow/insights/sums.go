@@ -1,0 +1,23 @@
+package insights
+
+import (
+	"context"
+	"time"
+
+	"github.com/kesher-io/kesher/shared/core/item"
+	"github.com/kesher-io/kesher/shared/flow"
+)
+
+// Sums are the counts of one version of a journey over all its steps and days, by
+// what happened.
+func Sums(ctx context.Context, store flow.Store, journey, version string) (map[string]int64, error) {
+	sums := map[string]int64{}
+	q := flow.Query{Table: item.Insights, PK: Key(journey, version, "", time.Time{}).PK}
+	err := flow.Each(ctx, store, q, func(it item.Item) error {
+		for what, n := range it.Counters {
+			sums[what] += n
+		}
+		return nil
+	})
+	return sums, err
+}
