@@ -79,7 +79,7 @@ func (h *Handler) shard(ctx context.Context, shard string, until time.Time) (r R
 			break
 		}
 	}
-	return r, h.Clock.Release(ctx, shard)
+	return r, h.Clock.Release(context.WithoutCancel(ctx), shard)
 }
 
 // work fires entries, several customers at once and one customer in order.

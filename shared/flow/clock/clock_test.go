@@ -144,3 +144,17 @@ func TestAShardHasOneWorkerUntilItsLeaseEnds(t *testing.T) {
 		t.Fatalf("a shard given back stays taken (%v)", err)
 	}
 }
+
+func TestANewProcessTakesOverWhatADeadOneHeld(t *testing.T) {
+	b := newBench()
+	ctx := context.Background()
+	if ours, err := b.Lease(ctx, "a", b.time.Real().Add(time.Hour)); !ours || err != nil {
+		t.Fatal(ours, err)
+	}
+	if err := b.ReleaseAll(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if ours, err := b.Lease(ctx, "a", b.time.Real().Add(time.Hour)); !ours || err != nil {
+		t.Fatal(ours, err)
+	}
+}

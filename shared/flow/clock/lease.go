@@ -15,10 +15,25 @@ type lease struct {
 	Until int64 `json:"u"` // ms, real time
 }
 
+func leaseKey(shard string) item.Key {
+	return item.Key{Table: item.Customers, PK: item.PKPace, SK: "LEASE#" + shard}
+}
+
+// ReleaseAll gives every shard back: for one machine, where a process that
+// starts knows that no other is alive.
+func (s *Service) ReleaseAll(ctx context.Context) error {
+	for _, shard := range item.Shards {
+		if err := s.Store.Write(ctx, flow.Delete(leaseKey(string(shard)), flow.Any)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Lease takes the shard for this worker until the deadline; false when another
 // has it.
 func (s *Service) Lease(ctx context.Context, shard string, until time.Time) (bool, error) {
-	key := item.Key{Table: item.Customers, PK: item.PKPace, SK: "LEASE#" + shard}
+	key := leaseKey(shard)
 	read, err := s.Store.Get(ctx, flow.Strong, key)
 	if err != nil {
 		return false, err
@@ -37,7 +52,7 @@ func (s *Service) Lease(ctx context.Context, shard string, until time.Time) (boo
 
 // Release gives the shard back before its deadline.
 func (s *Service) Release(ctx context.Context, shard string) error {
-	key := item.Key{Table: item.Customers, PK: item.PKPace, SK: "LEASE#" + shard}
+	key := leaseKey(shard)
 	read, err := s.Store.Get(ctx, flow.Strong, key)
 	if err != nil || read[0] == nil {
 		return err
