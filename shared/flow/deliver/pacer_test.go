@@ -211,3 +211,36 @@ func TestAfterWaitingForTheRateTheGateReadsAgain(t *testing.T) {
 	w.expect(id, message.Skipped, message.ReasonExit)
 	w.mails(1)
 }
+
+func TestPaceIsReadNowAndThenAndWrittenOnceByAllWhoAreRefused(t *testing.T) {
+	w := newWorld(t)
+	reads, writes := 0, 0
+	p := w.pacer(nil)
+	p.Store = w.hook(func(at point) error {
+		switch {
+		case at.after:
+		case at.writes:
+			writes++
+		default:
+			reads++
+		}
+		return nil
+	})
+	for range 10 {
+		if _, err := p.brake(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.clock.Advance(paceAge)
+	if _, err := p.brake(context.Background()); err != nil || reads != 2 {
+		t.Fatalf("read %d times for eleven messages (%v)", reads, err)
+	}
+	for range 5 {
+		if wait, err := p.setBrake(context.Background(), "daily quota"); err != nil || wait != 5*time.Minute {
+			t.Fatalf("braked for %v, %v", wait, err)
+		}
+	}
+	if writes != 1 {
+		t.Fatalf("five refusals wrote PACE %d times", writes)
+	}
+}
