@@ -103,7 +103,7 @@ func fill(t testing.TB, store flow.Store, n int) {
 		wg.Go(func() {
 			for i := int(next.Add(1)); i <= n; i = int(next.Add(1)) {
 				it := item.Item{Key: runKey(i), V: 1, W: "token", F: 1, IK: "due#a", IS: fmt.Sprintf("%013d", i), Body: body}
-				if err := store.Write(context.Background(), flow.Put(it, flow.Absent)); err != nil {
+				if err := store.Write(context.Background(), flow.Put(it, flow.Any)); err != nil {
 					t.Error(err)
 					return
 				}

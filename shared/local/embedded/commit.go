@@ -217,20 +217,22 @@ func (st *stager) current(key []byte) ([]byte, error) {
 	return value, err
 }
 
+// meets holds the op's condition to the item as it stands. The document is
+// decoded only for whoever has to be told of it.
 func (st *stager) meets(i int, op *staged) error {
 	k, h := op.Item.Key, op.beforeHdr
-	exists := op.before != nil && !h.expired(st.store.opts.Now(k.PK))
-	switch {
-	case op.If.Kind == flow.AbsentKind && !exists,
-		op.If.Kind == flow.IsKind && exists && h.V == op.If.V && h.W == op.If.W,
-		op.If.Kind == flow.AnyKind:
-		return nil
-	case !exists:
-		return &flow.Conflict{Op: i, Key: k}
+	var current *item.Item
+	if op.before != nil && !h.expired(st.store.opts.Now(k.PK)) {
+		current = &item.Item{V: h.V, W: h.W}
 	}
-	current, err := decodeItem(k, op.before)
-	if err != nil {
-		return fmt.Errorf("item %s: %w", k, err)
+	if op.If.Met(current) {
+		return nil
+	}
+	if current != nil {
+		var err error
+		if current, err = decodeItem(k, op.before); err != nil {
+			return fmt.Errorf("item %s: %w", k, err)
+		}
 	}
 	return &flow.Conflict{Op: i, Key: k, Current: current}
 }

@@ -13,7 +13,7 @@ import (
 func TestStoreConforms(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) storetest.Harness {
 		var now atomic.Pointer[time.Time]
-		store := open(t, t.TempDir(), embedded.Options{Now: func(string) time.Time { return *now.Load() }})
+		store := open(t, t.TempDir(), embedded.Options{Now: func(string) time.Time { return *now.Load() }, NoFsync: true})
 		return storetest.Harness{
 			Store:   store,
 			SetNow:  func(at time.Time) { now.Store(&at) },

@@ -160,7 +160,10 @@ func (s *Store) SetPosition(consumer string, n uint64) error {
 	l.mu.Lock()
 	l.positions[consumer], l.running[consumer] = n, true
 	all, running := l.slowest()
-	due := running >= l.trimmed+trimEvery
+	due := running >= max(l.trimmed, l.tried)+trimEvery
+	if due {
+		l.tried = running
+	}
 	l.mu.Unlock()
 	if !due {
 		return nil
