@@ -45,8 +45,6 @@ type Gate struct {
 	// Since is when she was last erased (ms): what happened before is not hers
 	// any more, however late it arrives.
 	Since int64 `json:"zb,omitempty"`
-	// Sweep is the time (ms) of the next sweep after an erasure.
-	Sweep int64 `json:"zs,omitempty"`
 }
 
 // Permission is the present state of one purpose and channel.

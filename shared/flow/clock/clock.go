@@ -105,15 +105,9 @@ func (s *Service) Fire(ctx context.Context, e Entry) error {
 		return s.Runs.Due(ctx, e.Customer(), e.Key.SK)
 	case e.Key.SK == item.SKAgenda:
 		return s.agenda(ctx, e)
-	case e.Key.SK == item.SKGate:
-		return s.chore(ctx, KindSweep, e.Customer())
 	}
 	return fmt.Errorf("nobody works %s", e.Key)
 }
-
-// KindSweep is the chore of an erased customer's GATE: look once more whether
-// anything of her was written by who had not seen the tombstone yet.
-const KindSweep = "sweep"
 
 func (s *Service) chore(ctx context.Context, kind, customer string) error {
 	work, ok := s.Chores[kind]
