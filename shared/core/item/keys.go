@@ -48,8 +48,14 @@ func Time(t time.Time) string { return t.UTC().Format(TimeLayout) }
 // CustomerPK is the partition of a customer (a key made by ident.Keys.Customer).
 func CustomerPK(customer string) string { return PrefixCustomer + customer }
 
-// CustomerOf is the inverse of CustomerPK; ok is false for any other partition.
-func CustomerOf(pk string) (customer string, ok bool) { return strings.CutPrefix(pk, PrefixCustomer) }
+// CustomerOf is the inverse of CustomerPK; "" and false for any other partition,
+// whose key may hold a userId.
+func CustomerOf(pk string) (customer string, ok bool) {
+	if customer, ok = strings.CutPrefix(pk, PrefixCustomer); !ok {
+		return "", false
+	}
+	return customer, true
+}
 
 // C is the key of an item in a customer's partition.
 func C(customer, sk string) Key { return Key{Table: Customers, PK: CustomerPK(customer), SK: sk} }
