@@ -1,13 +1,18 @@
 package deliver
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/kesher-io/kesher/shared/core/item"
 	"github.com/kesher-io/kesher/shared/core/message"
 	"github.com/kesher-io/kesher/shared/core/plan"
+	"github.com/kesher-io/kesher/shared/core/profile"
 	"github.com/kesher-io/kesher/shared/flow"
 )
 
@@ -152,6 +157,31 @@ func TestATemplateThatCannotBeRenderedFailsTheMessageOnce(t *testing.T) {
 	w.expect(id, message.Failed, message.ReasonRender)
 	w.deliver(key)
 	w.mails(0)
+}
+
+func TestE06NothingPersonalIsLoggedWhenAMailCannotBeMade(t *testing.T) {
+	for name, c := range map[string]struct {
+		journey string
+		profile profile.Profile
+		says    string
+	}{
+		"an address that is none":   {"plain", profile.Profile{Address: "secret marker@shop.example"}, "*fmt.wrapError"},
+		"a template without values": {"cart", profile.Profile{Address: address}, "subject en"},
+		"no template":               {"broken", profile.Profile{Address: address}, "no-such-template"},
+	} {
+		w := newWorld(t)
+		var log bytes.Buffer
+		w.svc.Log = slog.New(slog.NewTextHandler(&log, nil))
+		c.profile.AddressHash = hash
+		c.profile.Traits = map[string]profile.Trait{"first_name": {Value: "marker", Purposes: []string{"marketing"}}}
+		w.put(item.SKProfile, 0, &c.profile)
+		key, id := w.due(c.journey)
+		w.deliver(key)
+		w.expect(id, message.Failed, message.ReasonRender)
+		if strings.Contains(log.String(), "marker") || strings.Contains(log.String(), address) || !strings.Contains(log.String(), c.says) {
+			t.Errorf("%s: logged %s", name, log.String())
+		}
+	}
 }
 
 func TestNothingIsClaimedWithoutTimeToSend(t *testing.T) {

@@ -113,19 +113,25 @@ func products(order map[string]any) []string {
 	return ids
 }
 
+// catalogError is a mistake in the catalog, in words that hold nothing of a
+// customer's.
+type catalogError string
+
+func (e catalogError) Error() string { return string(e) }
+
 // write renders and composes the mail. It reads nothing: errors are the
 // catalog's, and would come again every time.
 func (l *letter) write() (m flow.Mail, lang string, err error) {
 	if l.template == nil {
-		return m, "", fmt.Errorf("release %s has no template %q", l.rel.ID, templateName(l.view))
+		return m, "", catalogError(fmt.Sprintf("release %s has no template %q", l.rel.ID, templateName(l.view)))
 	}
 	sender, ok := l.live.Settings.SenderFor(l.due.Purpose)
 	if !ok {
-		return m, "", fmt.Errorf("settings.yaml names no sender for %q", l.due.Purpose)
+		return m, "", catalogError(fmt.Sprintf("settings.yaml names no sender for %q", l.due.Purpose))
 	}
 	from, err := message.ParseAddress(sender)
 	if err != nil {
-		return m, "", fmt.Errorf("sender for %q: %w", l.due.Purpose, err)
+		return m, "", catalogError(fmt.Sprintf("sender for %q: %v", l.due.Purpose, err))
 	}
 	to, hash, _ := message.Recipient(l.profile, l.due, l.now)
 	links := l.pageLinks(hash)

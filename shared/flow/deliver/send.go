@@ -3,6 +3,7 @@ package deliver
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/kesher-io/kesher/shared/core/message"
@@ -88,7 +89,7 @@ func (w *work) refused(ctx context.Context, v *view, failure error) error {
 // from being tried again.
 func (w *work) failed(ctx context.Context, v *view, reason string, cause error) error {
 	if w.Log != nil {
-		w.Log.Error("message failed", "id", v.due.Message, "template", templateName(v), "reason", reason, "error", cause)
+		w.Log.Error("message failed", "id", v.due.Message, "template", templateName(v), "reason", reason, "at", fault(cause))
 	}
 	m := v.base(message.Failed)
 	m.Reason = reason
@@ -96,6 +97,20 @@ func (w *work) failed(ctx context.Context, v *view, reason string, cause error) 
 		return err
 	}
 	return w.letGo(ctx, v, *w.claim)
+}
+
+// fault says where a mail went wrong. It quotes no error that may quote the
+// customer's own values: an address, a name in a link (E06).
+func fault(err error) string {
+	var template *message.TemplateError
+	var catalog catalogError
+	switch {
+	case errors.As(err, &template):
+		return fmt.Sprintf("%s %s, line %d", template.Part, template.Lang, template.Line)
+	case errors.As(err, &catalog):
+		return catalog.Error()
+	}
+	return fmt.Sprintf("%T", err)
 }
 
 // brake: nothing is accepted for now. The claim goes first, so that a crash
