@@ -118,7 +118,7 @@ func (s *Statement) Decide(before Permission) (after Permission, effect bool) {
 		return s.lower(before)
 	}
 	state := s.reach()
-	if s.Snapshot && !s.choice(before) || !s.Snapshot && before.State != Unknown && s.At <= before.At {
+	if s.Snapshot && !s.choice(before) || !s.Snapshot && !s.later(before, state) {
 		return before, false
 	}
 	if before.State == Granted && state == Pending {
@@ -132,6 +132,13 @@ func (s *Statement) Decide(before Permission) (after Permission, effect bool) {
 		return before, false
 	}
 	return after, true
+}
+
+// later: a yes comes after what is known. A confirmation may fall into the very
+// millisecond of the request it confirms.
+func (s *Statement) later(before Permission, state State) bool {
+	confirms := before.State == Pending && state == Granted
+	return before.State == Unknown || s.At > before.At || confirms && s.At == before.At
 }
 
 // lower obeys a no. It never moves the permission's time back, so that only what

@@ -43,6 +43,8 @@ func TestStatementDecide(t *testing.T) {
 		{"also about use of data", Permission{}, Statement{State: Granted, At: 5, By: Public, Notice: notice}, Pending, true},
 		{"and takes nothing away by asking", granted(1), Statement{Channel: "email", State: Granted, At: 5, By: Public}, Granted, false},
 		{"a link mailed to her answers", Permission{State: Pending, At: 5}, Statement{Channel: "email", State: Granted, At: 6, By: Person}, Granted, true},
+		{"also within the millisecond of the request", Permission{State: Pending, At: 5}, Statement{Channel: "email", State: Granted, At: 5, By: Person}, Granted, true},
+		{"a request told again asks nothing new", Permission{State: Pending, At: 5}, Statement{Channel: "email", State: Granted, At: 5, By: Public, Notice: notice}, Pending, false},
 		{"answers under a notice permit their use", Permission{}, Statement{State: Granted, At: 5, By: Public, Answered: true, Notice: notice}, Granted, true},
 		{"but no mail", Permission{}, Statement{Channel: "email", State: Granted, At: 5, By: Public, Answered: true, Notice: notice}, Pending, true},
 		{"a snapshot raises what is unknown", Permission{}, Statement{State: Granted, At: 5, By: Public, Snapshot: true}, Granted, true},
