@@ -102,7 +102,7 @@ func (b *Box) assemble() error {
 		feedback: (&feedbackfn.Handler{Flow: reports, Metrics: &b.metrics, Log: b.log}).Handle,
 		clock:    (&clockfn.Handler{Clock: b.flows.clock, Parallel: 8, Reserve: time.Second}).Handle,
 		journey:  streams.Handler(journeys.Work, streams.Options{Done: journeys.Done, Failed: b.failed}),
-		deliver:  streams.Handler((&deliverfn.Handler{Messages: messages, Faults: b.flows.faults, Log: b.log}).Work, streams.Options{Failed: b.failed}),
+		deliver:  streams.Handler((&deliverfn.Handler{Messages: messages, Faults: b.flows.faults, Log: b.log}).Work, streams.Options{Reserve: sendReserve, Failed: b.failed}),
 	}
 	return nil
 }
@@ -137,6 +137,9 @@ func (b *Box) mappings() []pump.Mapping {
 func (b *Box) failed(_ context.Context, c item.Change, err error) {
 	b.log.Warn("record failed, it comes again", "pk", c.Key.PK, "error", err)
 }
+
+// sendReserve: with less than this left of an invocation no send is begun.
+const sendReserve = 15 * time.Second
 
 // localStage is the stage of one machine: its mailbox takes every mail, and a
 // relay none but those to test recipients.

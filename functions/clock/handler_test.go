@@ -1,0 +1,95 @@
+package clock_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"sync"
+	"testing"
+	"time"
+
+	clockfn "github.com/kesher-io/kesher/functions/clock"
+	"github.com/kesher-io/kesher/shared/core/item"
+	"github.com/kesher-io/kesher/shared/flow"
+	"github.com/kesher-io/kesher/shared/flow/clock"
+	"github.com/kesher-io/kesher/shared/testkit/fake"
+	"github.com/kesher-io/kesher/shared/testkit/memstore"
+)
+
+type noMetrics struct{}
+
+func (noMetrics) Count(string, int64, ...flow.Dim)           {}
+func (noMetrics) Observe(string, time.Duration, ...flow.Dim) {}
+
+// runs works an entry by taking it off its list; those of customer bad fail.
+type runs struct {
+	store *memstore.Store
+	mu    sync.Mutex
+	seen  map[string]int
+}
+
+func (r *runs) Look(ctx context.Context, customer, sk string) error { return r.Due(ctx, customer, sk) }
+
+func (r *runs) Due(ctx context.Context, customer, sk string) error {
+	r.mu.Lock()
+	r.seen[customer]++
+	r.mu.Unlock()
+	if customer == "abad" {
+		return errors.New("not now")
+	}
+	return r.store.Write(ctx, flow.Delete(item.C(customer, sk), flow.Any))
+}
+
+// A backlog of every shard is worked off in one invocation, more than a page of
+// it; what fails keeps nobody else from its turn and stays listed.
+func TestABacklogIsWorkedOffAndAFailureBlocksNobody(t *testing.T) {
+	ctx := context.Background()
+	start := time.Date(2026, 11, 1, 9, 0, 0, 0, time.UTC)
+	c := fake.NewClock(start)
+	store := memstore.New(c.NowOf)
+	work := &runs{store: store, seen: map[string]int{}}
+	put := func(customer string, at time.Time) {
+		it := item.Item{Key: item.C(customer, "RUN#x#-"), V: 1, W: "w", F: 1, IK: item.DueList(item.Shard(customer)), IS: item.Time(at), Body: []byte("{}")}
+		if err := store.Write(ctx, flow.Put(it, flow.Any)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put("abad", start.Add(-time.Hour)) // the oldest of its shard
+	for i := range 300 {
+		put("a"+string(rune('A'+i%26))+string(rune('A'+i/26)), start)
+		put(string(item.Shards[i%16])+string(rune('a'+i%26))+string(rune('a'+i/26)), start)
+	}
+	h := &clockfn.Handler{Parallel: 4, Clock: &clock.Service{
+		Store: store, Clock: c, Tokens: fake.NewTokens(1), Runs: work, Metrics: noMetrics{}, Log: slog.New(slog.DiscardHandler),
+	}}
+	answer, err := h.Handle(ctx, []byte(`{}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r clockfn.Result
+	if err := json.Unmarshal(answer, &r); err != nil || r.Worked != 600 || r.Failed == 0 {
+		t.Fatalf("%+v (%v)", r, err)
+	}
+	left, err := store.Query(ctx, flow.Query{Table: item.Customers, List: "due#a"})
+	if err != nil || len(left.Items) != 1 || left.Items[0].PK != "C#abad" {
+		t.Fatalf("left %+v (%v)", left.Items, err)
+	}
+}
+
+func TestAShardThatAnotherWorksIsLeftAlone(t *testing.T) {
+	c := fake.NewClock(time.Now())
+	c.SetReal(time.Now())
+	store := memstore.New(c.NowOf)
+	service := &clock.Service{Store: store, Clock: c, Tokens: fake.NewTokens(1), Runs: &runs{store: store, seen: map[string]int{}}, Metrics: noMetrics{}}
+	if ours, err := service.Lease(context.Background(), "a", c.Real().Add(time.Hour)); !ours || err != nil {
+		t.Fatal(ours, err)
+	}
+	it := item.Item{Key: item.C("a1", "RUN#x#-"), V: 1, W: "w", F: 1, IK: "due#a", IS: item.Time(c.Now("")), Body: []byte("{}")}
+	if err := store.Write(context.Background(), flow.Put(it, flow.Any)); err != nil {
+		t.Fatal(err)
+	}
+	if answer, err := (&clockfn.Handler{Clock: service}).Handle(context.Background(), nil); err != nil || string(answer) != `{"worked":0,"failed":0}` {
+		t.Fatalf("%s (%v)", answer, err)
+	}
+}
