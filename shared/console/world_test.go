@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -24,6 +25,7 @@ import (
 	"github.com/kesher-io/kesher/shared/flow/collect"
 	"github.com/kesher-io/kesher/shared/flow/erase"
 	"github.com/kesher-io/kesher/shared/flow/faults"
+	"github.com/kesher-io/kesher/shared/flow/insights"
 	"github.com/kesher-io/kesher/shared/flow/publish"
 	"github.com/kesher-io/kesher/shared/flow/report"
 	"github.com/kesher-io/kesher/shared/testkit/fake"
@@ -48,6 +50,7 @@ type world struct {
 	keys    ident.Keys
 	config  console.Config
 	handler http.Handler
+	counts  *insights.Counter
 	told    int // changes that journey has been told of
 }
 
@@ -57,7 +60,7 @@ func newWorld(t testing.TB) *world {
 	store := memstore.New(clock.NowOf)
 	keys := ident.NewKeys([]byte("01234567890123456789012345678901"))
 	releases := publish.NewReleases(store, keys, clock.Real)
-	w := &world{TB: t, store: store, clock: clock, tokens: tokens, keys: keys}
+	w := &world{TB: t, store: store, clock: clock, tokens: tokens, keys: keys, counts: &insights.Counter{Store: store}}
 	w.config = console.Config{
 		Store: store, Clock: clock, Tokens: tokens, Releases: releases, Keys: keys,
 		Collect: &collect.Service{Store: store, Clock: clock, Tokens: tokens, Releases: releases, Keys: keys, Metrics: noMetrics{}},
@@ -71,11 +74,21 @@ func newWorld(t testing.TB) *world {
 	return w
 }
 
+// example is compiled once: it takes longer than all that a test does with it.
+var example = sync.OnceValue(func() *publish.Candidate {
+	candidate, problems := publish.Compile(catalog.Example())
+	if candidate == nil {
+		panic(problems[0])
+	}
+	return candidate
+})
+
 // published is a stage with the example catalog.
 func published(t testing.TB) *world {
 	t.Helper()
 	w := newWorld(t)
-	w.send("POST", "/admin/v1/publish", "application/zip", w.zip(nil)).expect(http.StatusOK)
+	_, err := (&publish.Service{Store: w.store, Clock: w.clock, Tokens: w.tokens, Keys: w.keys}).Publish(t.Context(), example(), "")
+	w.must(err)
 	w.clock.Advance(time.Minute + time.Second) // what functions know of the release
 	return w
 }
@@ -141,12 +154,12 @@ func (w *world) zip(replace map[string]string) []byte {
 func (w *world) files(replace map[string]string) map[string]string {
 	w.Helper()
 	files := map[string]string{}
-	example := catalog.Example()
-	w.must(fs.WalkDir(example, ".", func(path string, entry fs.DirEntry, err error) error {
+	folder := catalog.Example()
+	w.must(fs.WalkDir(folder, ".", func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
 		}
-		content, err := fs.ReadFile(example, path)
+		content, err := fs.ReadFile(folder, path)
 		files[path] = string(content)
 		return err
 	}))
@@ -193,12 +206,23 @@ func (w *world) calls(bodies ...string) {
 	}
 }
 
+func (w *world) runs() *advance.Service {
+	return &advance.Service{
+		Store: w.store, Clock: w.clock, Tokens: w.tokens, Releases: w.config.Releases, Metrics: noMetrics{}, Log: w.config.Log,
+		Counts: w.counts,
+	}
+}
+
+// due fires the timer of the customer's cart journey.
+func (w *world) due(customer string) {
+	w.Helper()
+	w.must(w.runs().Due(context.Background(), customer, item.RunSK("cart-abandonment", "")))
+}
+
 // journey works what has been stored since it last did.
 func (w *world) journey() {
 	w.Helper()
-	runs := advance.Service{
-		Store: w.store, Clock: w.clock, Tokens: w.tokens, Releases: w.config.Releases, Metrics: noMetrics{}, Log: w.config.Log,
-	}
+	runs := w.runs()
 	for changes := w.store.Changes(); w.told < len(changes); changes = w.store.Changes() {
 		c := changes[w.told]
 		w.told++
@@ -206,6 +230,7 @@ func (w *world) journey() {
 			w.must(runs.Change(context.Background(), c.Old, c.New))
 		}
 	}
+	w.must(w.counts.Flush(context.Background()))
 }
 
 // dana left a tent in her cart, and may be mailed.
