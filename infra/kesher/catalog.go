@@ -20,7 +20,7 @@ import (
 
 // folder is the catalog that a verb works on.
 type folder struct {
-	Dir string `arg:"" default:"." help:"Catalog folder (default: the current one)." type:"existingdir"`
+	Dir string `arg:"" default:"." help:"Catalog folder (default: the current one)."`
 }
 
 // check refuses a folder that can't be meant.
@@ -201,5 +201,6 @@ func zipped(dir string) ([]byte, error) {
 		_, err = f.Write(content)
 		return err
 	})
-	return buffer.Bytes(), errors.Join(err, w.Close())
+	err = errors.Join(err, w.Close()) // before the bytes are taken: it writes the directory
+	return buffer.Bytes(), err
 }

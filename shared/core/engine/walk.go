@@ -82,6 +82,9 @@ func (d *decision) send(n *journey.Node) {
 	d.mark(KindDue, n.ID, n.Send.Template, nil)
 }
 
+// NoBranch is the reason in the trace when no branch of a choose holds.
+const NoBranch = "none"
+
 func (d *decision) choose(n *journey.Node) (int, error) {
 	for _, b := range n.Branches {
 		ok, err := d.holds(b.When, &d.in.Walk, d.current(), &d.run.Entry)
@@ -93,7 +96,7 @@ func (d *decision) choose(n *journey.Node) (int, error) {
 			return b.To, nil
 		}
 	}
-	d.mark(KindBranch, n.ID, "none", nil)
+	d.mark(KindBranch, n.ID, NoBranch, nil)
 	return n.Next, nil
 }
 

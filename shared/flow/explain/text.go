@@ -33,7 +33,7 @@ func (l Line) Sentence() string {
 	case engine.KindFailed.Word():
 		return strings.TrimSpace("FAILED " + l.template() + colon(l.Reason))
 	case engine.KindBranch.Word():
-		return fmt.Sprintf("at %s: %s", l.Step, l.Reason)
+		return fmt.Sprintf("at %s: %s", l.Step, l.branch())
 	case engine.KindSet.Word():
 		return l.set()
 	case engine.KindExit.Word():
@@ -42,6 +42,14 @@ func (l Line) Sentence() string {
 		return "finished" + colon(l.Reason)
 	}
 	return l.Decision + colon(l.Reason)
+}
+
+// branch is the one taken, as written in the catalog.
+func (l Line) branch() string {
+	if l.Reason == engine.NoBranch {
+		return "no branch holds"
+	}
+	return l.Reason
 }
 
 func (l Line) wait() string {
