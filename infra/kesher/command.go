@@ -64,7 +64,7 @@ func command(ctx context.Context, args []string, in io.Reader, out, diag io.Writ
 	parser, err := kong.New(&v,
 		kong.Name("kesher"),
 		kong.Description("Marketing automation on data that customers agreed to share."),
-		kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
 		kong.Writers(out, diag), kong.Exit(func(c int) { panic(exited(c)) }),
 	)
 	if err != nil {
@@ -72,10 +72,19 @@ func command(ctx context.Context, args []string, in io.Reader, out, diag io.Writ
 	}
 	parsed, err := parser.Parse(args)
 	if err != nil {
-		fmt.Fprintf(diag, "kesher: %v (kesher --help lists verbs and flags)\n", err)
+		fmt.Fprintf(diag, "kesher: %v (see %s --help)\n", err, verbOf(err))
 		return exitUsage
 	}
 	return exitOf(parsed.Run(&session{ctx, in, out, diag}), diag)
+}
+
+// verbOf is how far the words of a wrong call made sense.
+func verbOf(err error) string {
+	var wrong *kong.ParseError
+	if errors.As(err, &wrong) && wrong.Context.Selected() != nil {
+		return wrong.Context.Selected().FullPath()
+	}
+	return "kesher"
 }
 
 // exitOf prints an error, unless that has been done, and says how to exit.

@@ -14,6 +14,9 @@ type faultsVerb struct {
 	Retry faultsRetryVerb `cmd:"" help:"Send it to be worked once more."`
 }
 
+// Help ends the help of both.
+func (faultsVerb) Help() string { return example("kesher faults", "kesher faults retry all") }
+
 // faultsListVerb is `kesher faults list`.
 type faultsListVerb struct {
 	target

@@ -152,4 +152,3 @@ func occupy(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Defer(func() { _ = l.Close() })
 	ts.Setenv(args[0], strconv.Itoa(l.Addr().(*net.TCPAddr).Port))
 }
-

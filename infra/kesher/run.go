@@ -9,7 +9,7 @@ import (
 // runVerb is `kesher run`; its flags are those of CONTRACTS section 1.
 type runVerb struct {
 	Port    int    `env:"PORT" default:"8080" help:"Port on 127.0.0.1; 0 picks a free one and prints it."`
-	Data    string `env:"DATA" default:".kesher" help:"Folder that everything is kept in." placeholder:"DIR"`
+	Data    string `env:"DATA" default:".kesher" help:"Folder that everything is kept in (default .kesher)." placeholder:"DIR"`
 	Catalog string `help:"Catalog folder to publish at start. Without it an empty data folder gets the example." placeholder:"DIR" type:"existingdir"`
 	Demo    bool   `help:"Play the demo, a shop's days, then serve."`
 

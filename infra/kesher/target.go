@@ -22,7 +22,7 @@ import (
 // target is which stage a verb speaks to: every one through the same admin API.
 type target struct {
 	Target string `help:"aws:STAGE; without it the instance of this machine, or its data folder when none runs." placeholder:"aws:STAGE"`
-	Data   string `env:"DATA" default:".kesher" help:"Data folder of this machine's instance." placeholder:"DIR"`
+	Data   string `env:"DATA" default:".kesher" help:"Data folder of this machine's instance (default .kesher)." placeholder:"DIR"`
 }
 
 // output is how a verb prints data.

@@ -35,3 +35,21 @@ func TestCountsAreAddedOncePerFlush(t *testing.T) {
 		t.Fatalf("key %s", items[0].Key)
 	}
 }
+
+func TestSumsAreOfOneVersionOverItsStepsAndDays(t *testing.T) {
+	store := memstore.New(func(string) time.Time { return time.Now() })
+	c := &insights.Counter{Store: store}
+	day := time.Date(2026, 11, 1, 23, 0, 0, 0, time.UTC)
+	c.Count("cart", "v1", "send", "sent", day)
+	c.Count("cart", "v1", "again", "sent", day.Add(24*time.Hour))
+	c.Count("cart", "v1", "", "not entered: cap", day)
+	c.Count("cart", "v2", "send", "sent", day)
+	c.Count("cart-2", "v1", "send", "sent", day)
+	if err := c.Flush(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	sums, err := insights.Sums(context.Background(), store, "cart", "v1")
+	if err != nil || sums["sent"] != 2 || sums["not entered: cap"] != 1 || len(sums) != 2 {
+		t.Fatalf("sums %v, %v", sums, err)
+	}
+}
