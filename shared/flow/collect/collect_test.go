@@ -159,7 +159,6 @@ func TestIdentifyTakesLanguageAndZoneUnlessSheChoseThem(t *testing.T) {
 
 func TestI12BoundsRefuseNamingTheField(t *testing.T) {
 	f := setup(t)
-	f.rel.Plan.Traits["first_name"] = f.rel.Plan.Traits["first_name"]
 	for i := range 4 {
 		f.rel.Plan.Traits[fmt.Sprintf("note%d", i)] = f.rel.Plan.Traits["first_name"]
 	}

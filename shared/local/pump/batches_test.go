@@ -126,7 +126,6 @@ func TestWithoutAWindowRecordsGoAtOnce(t *testing.T) {
 type crowd struct {
 	mu        sync.Mutex
 	now, most int
-	order     map[string]string // last record seen of a partition or item
 }
 
 func (c *crowd) enter() {

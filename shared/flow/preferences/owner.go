@@ -2,22 +2,11 @@ package preferences
 
 import (
 	"context"
-	"errors"
 
 	"github.com/kesher-io/kesher/shared/core/item"
 	"github.com/kesher-io/kesher/shared/core/profile"
 	"github.com/kesher-io/kesher/shared/flow"
 )
-
-// writes collects ops, and the first error of making one.
-type writes struct {
-	ops []flow.Op
-	err error
-}
-
-func (w *writes) add(op flow.Op, err error) {
-	w.ops, w.err = append(w.ops, op), errors.Join(w.err, err)
-}
 
 // storedOwner is an address as read; without a hash, none.
 type storedOwner struct {
