@@ -2,11 +2,15 @@
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 include infra/tools/tools.mk
+-include infra/stack/stack.mk
 
 PORT ?= 8080
 DATA ?= .kesher
 # Everything but the CDK packages, which take minutes to compile.
 PACKAGES = $(shell go list ./... | grep -v /infra/stack | grep -v /infra/cdk)
+
+# Where goroutines meet.
+RACY = ./functions/... ./infra/onebox ./shared/aws/streams ./shared/flow/... ./shared/local/... ./shared/core/condition ./shared/core/message/...
 
 .PHONY: help run test check race fuzz bench checklist tidy clean
 
@@ -21,8 +25,8 @@ build/kesher: $(shell find events functions infra shared -name '*.go' -not -path
 	@echo "building (the first time takes a minute or two)" >&2
 	@go build -trimpath -o $@ ./infra/kesher
 
-test: tools browser ## set up what is missing and run every test
-	go test -count=1 -timeout 20m $(PACKAGES)
+test: tools ## set up what is missing and run every test
+	go test -count=1 -timeout 30m $(PACKAGES)
 
 check: ## vet, format and module checks
 	go vet $(PACKAGES)
@@ -30,15 +34,15 @@ check: ## vet, format and module checks
 	go mod tidy -diff
 	go mod verify
 
-race: ## the tests once more with the race detector
-	go test -race -count=1 -timeout 30m $(PACKAGES)
+race: ## the tests of what runs side by side once more, with the race detector
+	go test -race -short -count=1 -timeout 30m $(RACY)
 
 fuzz: ## every fuzzer for ten seconds
 	@for package in $(PACKAGES); do for fuzzer in $$(go test -list '^Fuzz' $$package 2>/dev/null | grep ^Fuzz); do \
 		go test -run '^$$' -fuzz "^$$fuzzer$$" -fuzztime 10s $$package || exit 1; done; done
 
 bench: ## the benchmarks of QUALITY section 1
-	go test -run '^$$' -bench . -benchmem ./shared/core/... ./shared/local/... ./functions/...
+	go test -run '^$$' -bench . -benchmem ./shared/core/... ./shared/local/... ./functions/... ./infra/onebox
 
 checklist: ## which numbered behaviours are covered, and by which test
 	@go run ./infra/checklist
