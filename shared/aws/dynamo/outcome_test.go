@@ -182,3 +182,19 @@ func TestStoreNamesTheTableThatTheFunctionLacks(t *testing.T) {
 		t.Fatalf("got %v", err)
 	}
 }
+
+// Most functions may put into the ledger and not read it (E21): a reply that got
+// lost is settled by the rest of the transaction.
+func TestWhatBecameOfALedgerEntryIsAskedOfTheGateBesideIt(t *testing.T) {
+	script := &scripted{answers: []answer{broken, {200, `{"Item":` + stored + `}`}}}
+	names := map[item.Table]string{item.Customers: "customers-1", item.Ledger: "ledger-1"}
+	store := New(config("http://127.0.0.1:1", script), names, nil)
+	store.waitBy(backoff.None)
+	entry := item.Item{Key: item.Key{Table: item.Ledger, PK: "C#a", SK: "CONSENT#1"}, V: 1, W: "entry"}
+	if err := store.Write(t.Context(), flow.Put(gate, flow.Absent), flow.Put(entry, flow.Absent)); err != nil {
+		t.Fatal(err)
+	}
+	if len(script.requests) != 2 || strings.Contains(script.requests[1], "ledger-1") {
+		t.Fatalf("asked %q", script.requests)
+	}
+}

@@ -171,23 +171,30 @@ const settleTime = 2 * time.Second
 // means that it happened (a transaction happens whole), a condition that no
 // longer holds that it did not and will not. It never sends the write again:
 // the first request may still be under way.
+//
+// What went to the ledger is not asked for: most functions may only put there,
+// and the rest of the transaction tells.
 func (s *Store) settle(ctx context.Context, ops []flow.Op, lost error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settleTime)
 	defer cancel()
-	keys := make([]item.Key, len(ops))
+	var asked []flow.Op
+	var keys []item.Key
+	var places []int
 	for i := range ops {
-		keys[i] = ops[i].Item.Key
+		if key := ops[i].Item.Key; key.Table != item.Ledger {
+			asked, keys, places = append(asked, ops[i]), append(keys, key), append(places, i)
+		}
 	}
 	current, err := s.Get(ctx, flow.Strong, keys...)
 	if err != nil {
 		return errors.Join(lost, err)
 	}
-	if landed(ops, current) {
+	if landed(asked, current) {
 		return nil
 	}
-	for i := range ops {
-		if !ops[i].If.Met(current[i]) {
-			return &flow.Conflict{Op: i, Key: keys[i], Current: current[i]}
+	for i := range asked {
+		if !asked[i].If.Met(current[i]) {
+			return &flow.Conflict{Op: places[i], Key: keys[i], Current: current[i]}
 		}
 	}
 	return lost
