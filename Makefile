@@ -3,7 +3,6 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 include infra/tools/tools.mk
 include infra/stack/stack.mk
--include infra/stack/stack.mk
 
 PORT ?= 8080
 DATA ?= .kesher
