@@ -24,19 +24,15 @@ const newest = 3
 // reasonWould is why a fact that would start a run today started none.
 const reasonWould = "it would start a run as things are today; when it came they were not so, or it is still being worked"
 
-// entryLines tell why no run began: for each journey asked about, of which none
-// is under way, its newest matching facts since the last one are decided again.
+// entryLines tell why what she did lately began no run: for each journey asked
+// about, its newest matching facts that started none.
 func (s *Service) entryLines(ctx context.Context, q *question) ([]Line, error) {
 	var lines []Line
 	for _, name := range written(q.live) {
 		if q.journey != "" && q.journey != name {
 			continue
 		}
-		last, live := q.last(name)
-		if live {
-			continue
-		}
-		more, err := s.journeyEntries(ctx, q, q.live.Journeys[name], last)
+		more, err := s.journeyEntries(ctx, q, q.live.Journeys[name])
 		if err != nil {
 			return nil, err
 		}
@@ -45,48 +41,75 @@ func (s *Service) entryLines(ctx context.Context, q *question) ([]Line, error) {
 	return lines, nil
 }
 
-// last is when the journey's last run moved; live says that one is under way.
-// With a `key:` there may be runs under way beside those that did not begin.
-func (q *question) last(name string) (last ident.Stamp, live bool) {
-	keyed := q.live.Journeys[name].EntryKey != nil
-	for i := range q.person.runs {
-		r := &q.person.runs[i]
-		if r.Journey != name {
-			continue
-		}
-		last = max(last, r.At)
-		live = live || r.State.Live() && !keyed
-	}
-	return last, live
-}
-
-func (s *Service) journeyEntries(ctx context.Context, q *question, j *journey.Journey, last ident.Stamp) ([]Line, error) {
+func (s *Service) journeyEntries(ctx context.Context, q *question, j *journey.Journey) ([]Line, error) {
 	facts, err := s.entryFacts(ctx, q.person, j)
 	if err != nil {
 		return nil, err
 	}
-	if len(facts) == 0 && last == "" {
+	runs := q.person.runsOf(j)
+	if len(facts) == 0 && len(runs.list) == 0 {
 		return s.noFact(q, j), nil
 	}
-	runs := advance.Service{Store: s.Store, Clock: s.Clock, Releases: s.Releases}
+	decider := advance.Service{Store: s.Store, Clock: s.Clock, Releases: s.Releases}
 	var lines []Line
 	for i := range facts {
 		in, err := arrival(&facts[i])
 		if err != nil {
 			return nil, err
 		}
-		if in <= last {
-			continue
-		}
-		made, err := runs.Reconsider(ctx, q.person.key, j.Name, &facts[i])
-		if err != nil {
-			return nil, err
-		}
-		if len(made) > 0 {
-			lines = append(lines, again(j, in, made[0]))
+		switch {
+		case runs.ignored(in):
+			lines = append(lines, again(j, in, engine.Decision{Fact: factID(&facts[i]), Kind: engine.KindNotEntered, Reason: engine.NoLive}))
+		case runs.open(in):
+			made, err := decider.Reconsider(ctx, q.person.key, j.Name, &facts[i])
+			if err != nil {
+				return nil, err
+			}
+			if len(made) > 0 && made[0].Reason != engine.NoLate { // of which only the moment itself can judge
+				lines = append(lines, again(j, in, made[0]))
+			}
 		}
 	}
 	return lines, nil
+}
+
+// passages are a person's runs of one journey.
+type passages struct {
+	list  []*engine.Run
+	last  ident.Stamp // when one of them moved last
+	keyed bool        // there may be several at a time
+}
+
+func (p *person) runsOf(j *journey.Journey) passages {
+	runs := passages{keyed: j.EntryKey != nil}
+	for i := range p.runs {
+		if r := &p.runs[i]; r.Journey == j.Name {
+			runs.list = append(runs.list, r)
+			runs.last = max(runs.last, r.At)
+		}
+	}
+	return runs
+}
+
+// open: no run accounts for what arrived then.
+func (ps passages) open(in ident.Stamp) bool {
+	if ps.keyed {
+		return !slices.ContainsFunc(ps.list, func(r *engine.Run) bool { return r.Entry.In == in })
+	}
+	return in > ps.last
+}
+
+// ignored: what arrived then came while a run was under way, and was neither its
+// entry nor that of the next.
+func (ps passages) ignored(in ident.Stamp) bool {
+	inside := false
+	for _, r := range ps.list {
+		if r.Entry.In == in {
+			return false
+		}
+		inside = inside || in > r.Entry.In && (r.State.Live() || in <= r.EndAt)
+	}
+	return inside && !ps.keyed
 }
 
 // again is the line of a decision made once more.
@@ -166,6 +189,18 @@ func (s *Service) newestOf(ctx context.Context, p *person, prefix string) ([]ite
 	}
 	slices.Reverse(page.Items)
 	return slices.DeleteFunc(page.Items, func(it item.Item) bool { return it.E < p.epoch }), nil
+}
+
+// factID is the id that the fact has in traces.
+func factID(it *item.Item) string {
+	if !strings.HasPrefix(it.SK, item.PrefixEvent) {
+		return it.SK
+	}
+	var e fact.Event
+	if it.Decode(&e) != nil {
+		return it.SK
+	}
+	return advance.EventFact(e).ID
 }
 
 // arrival is when a stored fact reached Kesher.

@@ -4,11 +4,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/kesher-io/kesher/shared/core/consent"
+	"github.com/kesher-io/kesher/shared/core/engine"
 	"github.com/kesher-io/kesher/shared/core/item"
 	"github.com/kesher-io/kesher/shared/core/journey"
 	"github.com/kesher-io/kesher/shared/core/message"
@@ -128,6 +130,38 @@ func TestAnEntryAfterTheLastRunEndedIsDecidedAgain(t *testing.T) {
 	lines := w.explain("cart")
 	if got := lines[len(lines)-1]; got.Sentence() != "did not enter (Product Added): she was here before (again)" {
 		t.Fatalf("got %+v", got)
+	}
+}
+
+func TestAnEntryFactDuringARunIsToldAsIgnored(t *testing.T) {
+	w := newWorld(t, cart())
+	w.happens(dana, "Product Added", tent)
+	w.clock.Advance(time.Minute)
+	w.happens(dana, "Product Added", tent)
+	ignored := explain.Line{
+		At: t0.Add(time.Minute), Fact: "Product Added#m2", Journey: "cart", Decision: "not entered", Reason: engine.NoLive,
+		Values: map[string]any{explain.ValueRecomputed: true},
+	}
+	if lines := w.explain("cart"); len(lines) != 3 || !reflect.DeepEqual(lines[2], ignored) {
+		t.Fatalf("during the run: %s", explain.Text(lines))
+	}
+	w.clock.Advance(time.Minute)
+	w.happens(dana, "Order Completed", nil)
+	if lines := w.explain("cart"); len(lines) != 4 || !reflect.DeepEqual(lines[2], ignored) {
+		t.Fatalf("after the run: %s", explain.Text(lines))
+	}
+}
+
+func TestWithAKeyEachFactIsHeldAgainstTheRunOfItsOwnKey(t *testing.T) {
+	keyed := cart()
+	keyed.Entry.Key = "event.cart_id"
+	w := newWorld(t, keyed)
+	w.happens(dana, "Product Added", map[string]any{"price": 90.0, "cart_id": "a"})
+	w.clock.Advance(time.Minute)
+	w.happens(dana, "Product Added", map[string]any{"price": 5.0, "cart_id": "b"})
+	lines := w.explain("cart")
+	if got := lines[len(lines)-1]; len(lines) != 3 || got.Fact != "Product Added#m2" || got.Reason != engine.NoWhere {
+		t.Fatalf("got %s", explain.Text(lines))
 	}
 }
 

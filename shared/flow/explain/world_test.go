@@ -34,7 +34,7 @@ var testPlan = &plan.Plan{
 		"personalization": {Basis: plan.BasisConsent},
 	},
 	Events: map[string]plan.Event{
-		"Product Added":   {Purposes: []string{"personalization"}, Properties: map[string]plan.Type{"price": "number"}},
+		"Product Added":   {Purposes: []string{"personalization"}, Properties: map[string]plan.Type{"price": "number", "cart_id": "string"}},
 		"Order Completed": {Purposes: []string{"marketing"}},
 	},
 }
