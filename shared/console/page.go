@@ -78,6 +78,7 @@ type row struct {
 	Text    string
 	Kind    string // colours it: sent, not, in, out, wait, bad
 	Mail    string // id, if it can be read in the mailbox
+	Dated   bool   // stands under no day
 }
 
 // count is one name and how often.
@@ -165,7 +166,9 @@ func (h *handler) view(ctx context.Context) (*view, error) {
 		v.put(h.row(t))
 	}
 	for _, t := range recent.Look {
-		v.Look = append(v.Look, h.row(t))
+		r := h.row(t)
+		r.Dated = true
+		v.Look = append(v.Look, r)
 	}
 	if v.Faults, err = h.allFaults(ctx); err != nil {
 		return nil, err

@@ -101,7 +101,7 @@ func TestWhatIsHeldUnknownOrSetAsideStandsWorthALook(t *testing.T) {
 		w.dana()
 		w.sent(state, message.ReasonQuiet)
 		page := w.page()
-		w.shows(page, "Worth a look", text)
+		w.shows(page, "Worth a look", text, "24 Nov 10:01</time>")
 	}
 	w := published(t)
 	if strings.Contains(w.page(), "Worth a look") {
