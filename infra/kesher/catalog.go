@@ -14,7 +14,6 @@ import (
 	"strings"
 
 	"github.com/kesher-io/kesher/shared/console"
-	"github.com/kesher-io/kesher/shared/core/source"
 	"github.com/kesher-io/kesher/shared/flow/publish"
 )
 
@@ -50,7 +49,7 @@ func (v *checkVerb) Run(s *session) error {
 		return err
 	}
 	checked := checkFolder(v.Dir)
-	if v.Target != "" && !source.AnyError(checked.Problems) {
+	if v.Target != "" && checked.Fine() {
 		c, err := (&target{Target: v.Target}).connect(s, "")
 		if err != nil {
 			return err
@@ -85,7 +84,7 @@ func (o output) show(s *session, c console.Checked) error {
 			fmt.Fprintln(s.out, c.Bound)
 		}
 	}
-	if source.AnyError(c.Problems) {
+	if !c.Fine() {
 		return errFails
 	}
 	return nil
@@ -111,7 +110,7 @@ func (v *publishVerb) Run(s *session) error {
 	if err := v.folder.check(); err != nil {
 		return err
 	}
-	if checked := checkFolder(v.Dir); source.AnyError(checked.Problems) {
+	if checked := checkFolder(v.Dir); !checked.Fine() {
 		return v.show(s, checked)
 	}
 	c, err := v.connect(s, v.Dir)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"io/fs"
+	"path/filepath"
 	"time"
 
 	"github.com/kesher-io/kesher/events"
@@ -116,7 +117,7 @@ func (b *Box) consoleConfig() consolefn.Config {
 		Config: console.Config{
 			Store: b.dues, Clock: b.clock, Tokens: b.tokens, Releases: b.releases, Keys: b.keys,
 			Collect: b.flows.collect, Erase: b.flows.erase, Intake: b.Intake, Mailbox: true, Log: b.log,
-			Admin: console.Bearer(b.admin), Page: console.Everybody,
+			Admin: console.Bearer(b.admin), Page: console.Everybody, Failures: failures(filepath.Join(b.config.Data, "failures")),
 		},
 		PublicKey: b.config.PublicKey, ServerKey: b.config.ServerKey, Base: b.base,
 	}

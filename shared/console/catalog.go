@@ -4,13 +4,13 @@ import (
 	"archive/zip"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"io/fs"
 	"mime"
 	"net/http"
 
 	"github.com/kesher-io/kesher/events"
-	"github.com/kesher-io/kesher/shared/core/source"
 	"github.com/kesher-io/kesher/shared/flow/publish"
 )
 
@@ -20,6 +20,9 @@ type Checked struct {
 	// Bound is the most messages one customer can get; "" when there are errors.
 	Bound string `json:"bound,omitempty"`
 }
+
+// Fine says whether the catalog can be published; warnings do not keep it back.
+func (c Checked) Fine() bool { return c.Bound != "" }
 
 // Published answers a publish.
 type Published struct {
@@ -63,7 +66,8 @@ func (h *handler) publishCatalog(r *http.Request) (any, error) {
 		u.base = &live
 	}
 	changed, err := h.publish.Publish(r.Context(), candidate, *u.base)
-	if refused, ok := err.(*publish.RefusedError); ok {
+	var refused *publish.RefusedError
+	if errors.As(err, &refused) {
 		return nil, &problemsError{refused.Problems}
 	}
 	if err != nil {
@@ -75,11 +79,12 @@ func (h *handler) publishCatalog(r *http.Request) (any, error) {
 // compile checks a catalog, also against what only this stage knows.
 func (h *handler) compile(files fs.FS) (*publish.Candidate, Checked) {
 	candidate, problems := publish.Compile(files)
-	if candidate != nil {
-		problems = append(problems, candidate.Outside(h.Domain)...)
+	checked := Checked{Problems: append([]publish.Problem{}, problems...)}
+	if candidate == nil {
+		return nil, checked
 	}
-	checked := Checked{Problems: problems}
-	if source.AnyError(problems) {
+	if outside := candidate.Outside(h.Domain); len(outside) > 0 {
+		checked.Problems = append(checked.Problems, outside...)
 		return nil, checked
 	}
 	checked.Bound = candidate.Bound.String()
