@@ -107,7 +107,7 @@ func (d *data) secrets() {
 			PasswordLength:       jsii.Number(secretLength),
 			ExcludePunctuation:   jsii.Bool(true),
 		}, awscdk.RemovalPolicy_RETAIN)
-	d.serverKey = d.newSecret("ServerKey", "The server key of the tracking API. To change it, write a new value and deploy the App stack again.",
+	d.serverKey = d.newSecret("ServerKey", "The server key of the tracking API. Functions read it when they start.",
 		&awssecretsmanager.SecretStringGenerator{PasswordLength: jsii.Number(40), ExcludePunctuation: jsii.Bool(true)},
 		awscdk.RemovalPolicy_DESTROY)
 	// CloudFormation draws random texts only inside secrets. The public key stands

@@ -151,7 +151,7 @@ func TestE23TheFailureBucketTakesNothingInTheOpen(t *testing.T) {
 }
 
 func TestE24NoSecretStandsInATemplateOrAnEnvironment(t *testing.T) {
-	b := synth(t, "identity-parameter", "/shop/identity")
+	b := synth(t)
 	for _, in := range b.both() {
 		walk(in.raw, in.Stack, func(path, text string) {
 			if strings.Contains(text, "{{resolve:") {
@@ -164,7 +164,8 @@ func TestE24NoSecretStandsInATemplateOrAnEnvironment(t *testing.T) {
 			}
 		}
 	}
-	names := map[string]bool{"KESHER_SECRET_ID": true, "KESHER_PUBLIC_KEY_PARAMETER": true, "KESHER_SERVER_KEY_PARAMETER": true, "KESHER_IDENTITY_PARAMETER": true}
+	// Names of secrets, and the one key that is none.
+	names := map[string]bool{"KESHER_SECRET_ID": true, "KESHER_SERVER_KEY_ID": true, "KESHER_PUBLIC_KEY": true}
 	for f := range wanted {
 		for name := range environmentOf(b.app, f) {
 			if secretive(name) && !names[name] {

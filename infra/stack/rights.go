@@ -3,7 +3,6 @@ package stack
 import (
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsdynamodb"
@@ -125,10 +124,11 @@ func (a *app) statement(r right) []awsiam.PolicyStatement {
 func (a *app) further(r right) []awsiam.PolicyStatement {
 	switch r {
 	case readKeys:
-		return []awsiam.PolicyStatement{
-			allow([]string{"ssm:GetParameters"}, a.parameters()...),
-			allow([]string{"secretsmanager:GetSecretValue"}, a.data.serverKey.SecretArn()),
+		keys := []*string{a.data.serverKey.SecretArn()}
+		if a.IdentitySecret != "" {
+			keys = append(keys, &a.IdentitySecret)
 		}
+		return []awsiam.PolicyStatement{allow([]string{"secretsmanager:GetSecretValue"}, keys...)}
 	case readFailures, putFailures:
 		action := map[right]string{readFailures: "s3:GetObject", putFailures: "s3:PutObject"}[r]
 		return []awsiam.PolicyStatement{
@@ -153,22 +153,6 @@ func (a *app) further(r right) []awsiam.PolicyStatement {
 		return []awsiam.PolicyStatement{allow(keyActions, a.data.key.KeyArn())}
 	}
 	panic("no statement for the right to " + string(r))
-}
-
-// parameters are the ARNs of the API keys. The server key's name is of the form
-// that refers to Secrets Manager.
-func (a *app) parameters() []*string {
-	arns := []*string{a.data.publicKey.ParameterArn(), a.parameterARN(secretsPath[1:], a.data.serverKey.SecretName())}
-	if a.IdentityParam != "" {
-		arns = append(arns, a.parameterARN("", jsii.String(strings.TrimPrefix(a.IdentityParam, "/"))))
-	}
-	return arns
-}
-
-func (a *app) parameterARN(path string, name *string) *string {
-	return join(a.stack.FormatArn(&awscdk.ArnComponents{
-		Service: jsii.String("ssm"), Resource: jsii.String("parameter"), ResourceName: jsii.String(path),
-	}), *name)
 }
 
 // callStatements let journeys invoke the functions that the deploy named.

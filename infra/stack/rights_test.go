@@ -26,12 +26,9 @@ var everyone = grants{
 	"Secret": "secretsmanager:GetSecretValue", "own logs": "logs:CreateLogStream logs:PutLogEvents",
 }
 
-// keys of the API, which only those read who are called with them. The server
-// key is read through SSM, out of Secrets Manager.
-var apiKeys = grants{
-	"PublicKey": "ssm:GetParameters", "ServerKey": "secretsmanager:GetSecretValue",
-	"parameter/aws/reference/secretsmanager/ServerKey": "ssm:GetParameters",
-}
+// The server key is read by those who are called with it. The public one stands
+// in their environment, as it does in every browser.
+var apiKeys = grants{"ServerKey": "secretsmanager:GetSecretValue"}
 
 // consumer is what Lambda does in the name of a function that reads the stream.
 var consumer = grants{
@@ -103,12 +100,13 @@ func TestJourneysMayInvokeOnlyTheNamedFunctions(t *testing.T) {
 	compare(t, "deliver", granted(t, b, env.Deliver), together(everyone, wanted[env.Deliver]))
 }
 
-func TestAnIdentityParameterIsReadByThoseWhoProveUsersByIt(t *testing.T) {
-	b := synth(t, "identity-parameter", "/shop/identity")
-	more := grants{"parameter/shop/identity": "ssm:GetParameters"}
+func TestAnIdentitySecretIsReadByThoseWhoProveUsersByIt(t *testing.T) {
+	const arn = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:shop-AbCdEf"
+	b := synth(t, "identity-secret", arn)
+	more := grants{arn: "secretsmanager:GetSecretValue"}
 	for _, f := range []env.Function{env.Collect, env.Console} {
 		compare(t, string(f), granted(t, b, f), together(everyone, wanted[f], more))
-		if got := environmentOf(b.app, f)["KESHER_IDENTITY_PARAMETER"]; got != "/shop/identity" {
+		if got := environmentOf(b.app, f)["KESHER_IDENTITY_ID"]; got != arn {
 			t.Errorf("%s is told %v", f, got)
 		}
 	}
@@ -158,9 +156,7 @@ func nameOf(b built, f env.Function, r any) string {
 	}
 	suffix := ""
 	walk(r, "", func(_, text string) {
-		if i := strings.Index(text, ":parameter/"); i >= 0 && text != ":parameter/" {
-			suffix = text[i+1:]
-		} else if strings.HasPrefix(text, "/") || strings.HasPrefix(text, ":identity/") {
+		if strings.HasPrefix(text, "/") || strings.HasPrefix(text, ":identity/") {
 			suffix = strings.TrimPrefix(text, ":")
 		}
 	})
@@ -175,8 +171,6 @@ func nameOf(b built, f env.Function, r any) string {
 				return name + " stream"
 			case name == logical(string(f))+"Logs":
 				return "own logs"
-			case strings.HasPrefix(suffix, "parameter/"):
-				return suffix + name
 			}
 			return name + suffix
 		}

@@ -25,7 +25,7 @@ type Settings struct {
 	Boundary         string
 	Tags             map[string]string
 	Calls            string // name=ARN,...: what a step `call` may invoke
-	IdentityParam    string // SSM parameter: under which browsers prove a userId
+	IdentitySecret   string // ARN in Secrets Manager: under which browsers prove a userId
 	AlarmTopic       string // ARN of an SNS topic that alarms go to
 }
 
@@ -59,8 +59,8 @@ var settings = []setting{
 	{"boundary", "name or ARN of the permissions boundary of every role", text(func(s *Settings) *string { return &s.Boundary })},
 	{"tags", "key=value,... on everything", readTags},
 	{"calls", "name=function ARN,...: what a step `call` may invoke", readCalls},
-	{"identity-parameter", "SSM parameter with the secret under which browsers prove a userId (default: the server key)", text(func(s *Settings) *string { return &s.IdentityParam })},
-	{"alarm-topic", "ARN of an SNS topic that alarms go to", text(func(s *Settings) *string { return &s.AlarmTopic })},
+	{"identity-secret", "ARN of the secret, in Secrets Manager, under which browsers prove a userId (default: the server key)", arn(func(s *Settings) *string { return &s.IdentitySecret })},
+	{"alarm-topic", "ARN of an SNS topic that alarms go to", arn(func(s *Settings) *string { return &s.AlarmTopic })},
 }
 
 // ReadSettings reads the app's context. The error says of every setting that is
@@ -166,6 +166,16 @@ func choice(word string, set func(*Settings)) func(*Settings, string) error {
 			return errors.New("not known")
 		}
 		set(s)
+		return nil
+	}
+}
+
+func arn(field func(*Settings) *string) func(*Settings, string) error {
+	return func(s *Settings, value string) error {
+		if !isARN(value) {
+			return errors.New("no ARN")
+		}
+		*field(s) = value
 		return nil
 	}
 }

@@ -12,7 +12,7 @@ func TestSettingsHaveDefaults(t *testing.T) {
 	}
 	want := Settings{Stage: "dev", Domain: "mail.example.com", Arch: ARM64, Rate: 1000}
 	if s.Stage != want.Stage || s.Domain != want.Domain || s.Arch != want.Arch || s.Rate != want.Rate ||
-		s.ExistingIdentity || s.CustomerKey || s.Reserved || s.Boundary+s.Calls+s.IdentityParam+s.AlarmTopic != "" || s.Tags != nil {
+		s.ExistingIdentity || s.CustomerKey || s.Reserved || s.Boundary+s.Calls+s.IdentitySecret+s.AlarmTopic != "" || s.Tags != nil {
 		t.Fatalf("got %+v", s)
 	}
 }
@@ -20,7 +20,7 @@ func TestSettingsHaveDefaults(t *testing.T) {
 func TestSettingsAreReadAsGiven(t *testing.T) {
 	s, err := ReadSettings(map[string]any{
 		"stage": "prod", "domain": "shop.example", "identity": "existing", "arch": "x86_64", "keys": "customer", "reserved": "on",
-		"rate": "250", "boundary": "Limits", "tags": "team=growth,cost=42", "calls": "score=arn:aws:lambda:x", "identity-parameter": "/shop/id",
+		"rate": "250", "boundary": "Limits", "tags": "team=growth,cost=42", "calls": "score=arn:aws:lambda:x", "identity-secret": "arn:aws:secretsmanager:x",
 		"alarm-topic": "arn:aws:sns:x",
 	})
 	if err != nil {
@@ -28,7 +28,7 @@ func TestSettingsAreReadAsGiven(t *testing.T) {
 	}
 	if s.Stage != "prod" || !s.ExistingIdentity || s.Arch != X8664 || !s.CustomerKey || !s.Reserved || s.Rate != 250 ||
 		s.Boundary != "Limits" || s.Tags["team"] != "growth" || s.Tags["cost"] != "42" || s.Calls != "score=arn:aws:lambda:x" ||
-		s.IdentityParam != "/shop/id" || s.AlarmTopic != "arn:aws:sns:x" {
+		s.IdentitySecret != "arn:aws:secretsmanager:x" || s.AlarmTopic != "arn:aws:sns:x" {
 		t.Fatalf("got %+v", s)
 	}
 }
@@ -54,6 +54,7 @@ func TestAWrongSettingIsRefusedWithWhatToGive(t *testing.T) {
 		{"calls", "score", "name=arn is expected"},
 		{"calls", "score=Score", `score is "Score", which is no ARN`},
 		{"boundary", "my policy", "empty, or with a space in it"},
+		{"alarm-topic", "ops@shop.example", "no ARN"},
 		{"key", "customer", "there is no setting -c key (there are: stage, domain, identity, "},
 	}
 	for _, test := range tests {

@@ -18,7 +18,7 @@ import (
 func main() { runtime.Main(env.Console, build) }
 
 func build(ctx context.Context, s *runtime.Stack) (runtime.Handler, error) {
-	keys, err := apikeys.Read(ctx, s.AWS, apikeys.NamesOf(s.Env))
+	keys, err := apikeys.Read(ctx, s.AWS, s.Env)
 	if err != nil {
 		return nil, err
 	}

@@ -6,60 +6,67 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/kesher-io/kesher/shared/aws/env"
 	"github.com/kesher-io/kesher/shared/aws/internal/wire"
 	"github.com/kesher-io/kesher/shared/testkit/awsmodel"
 )
 
-// store answers GetParameters for these.
-func store(t *testing.T, parameters map[string]string) *wire.Service {
+// keeper answers GetSecretValue for these.
+func keeper(t *testing.T, secrets map[string]string) *wire.Service {
 	return wire.Serve(t, func(r wire.Request) wire.Answer {
-		var in struct {
-			Names          []string
-			WithDecryption bool
-		}
-		if err := json.Unmarshal(r.Body, &in); err != nil || r.Operation != "GetParameters" || !in.WithDecryption {
+		var in struct{ SecretId string }
+		if err := json.Unmarshal(r.Body, &in); err != nil || r.Operation != "GetSecretValue" {
 			return wire.Answer{Status: 400}
 		}
-		var found []string
-		for _, name := range in.Names {
-			if value, ok := parameters[name]; ok {
-				found = append(found, fmt.Sprintf(`{"Name":%q,"Value":%q}`, name, value))
-			}
+		secret, ok := secrets[in.SecretId]
+		if !ok {
+			return wire.Answer{Status: 400, Body: `{"__type":"ResourceNotFoundException","message":"no"}`}
 		}
-		return wire.Answer{Body: `{"Parameters":[` + strings.Join(found, ",") + `]}`}
+		return wire.Answer{Body: fmt.Sprintf(`{"SecretString":%q}`, secret)}
 	})
 }
 
+// environment of collect with these keys; identity may be empty.
+func environment(t *testing.T, identity string) env.Config {
+	t.Helper()
+	own := map[env.Name]string{env.PublicKey: "pub", env.ServerKeyID: "server-id", env.IdentityID: identity, env.CallFunctions: ""}
+	c, err := env.Read(env.Collect, func(name string) string {
+		if value, ok := own[env.Name(name)]; ok {
+			return value
+		}
+		return "set"
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
 func TestReadGivesTheKeys(t *testing.T) {
-	parameters := map[string]string{"/k/public": "pub", "/k/server": "srv", "/k/identity": "ident"}
-	for identity, want := range map[string]string{"": "srv", "/k/identity": "ident", "/k/server": "srv"} {
-		s := store(t, parameters)
-		got, err := Read(t.Context(), s.Config(), Names{"/k/public", "/k/server", identity})
+	secrets := map[string]string{"server-id": "srv", "identity-id": "ident"}
+	for identity, want := range map[string]string{"": "srv", "identity-id": "ident"} {
+		s := keeper(t, secrets)
+		got, err := Read(t.Context(), s.Config(), environment(t, identity))
 		if err != nil || got.Public != "pub" || got.Server != "srv" || string(got.Identity) != want {
 			t.Errorf("identity %q: got %q %q %q, %v", identity, got.Public, got.Server, got.Identity, err)
 		}
-		for _, problem := range awsmodel.Load(t, "ssm").Check("GetParameters", s.Requests()[0].Body) {
-			t.Error(problem)
+		for _, r := range s.Requests() {
+			for _, problem := range awsmodel.Load(t, "secretsmanager").Check("GetSecretValue", r.Body) {
+				t.Error(problem)
+			}
 		}
 	}
 }
 
-func TestReadNamesTheParameterThatIsWrong(t *testing.T) {
-	for name, parameters := range map[string]map[string]string{
-		"/k/server": {"/k/public": "pub"},
-		"/k/public": {"/k/public": "", "/k/server": "srv"},
+func TestReadNamesTheSecretThatIsWrong(t *testing.T) {
+	for name, secrets := range map[string]map[string]string{
+		"server-id":   {"identity-id": "ident"},
+		"identity-id": {"server-id": "srv", "identity-id": ""},
 	} {
-		_, err := Read(t.Context(), store(t, parameters).Config(), Names{Public: "/k/public", Server: "/k/server"})
+		_, err := Read(t.Context(), keeper(t, secrets).Config(), environment(t, "identity-id"))
 		if err == nil || !strings.Contains(err.Error(), name) || strings.Contains(err.Error(), "srv") {
 			t.Errorf("%s: got %v", name, err)
 		}
-	}
-}
-
-func TestReadTellsThatItWasRefused(t *testing.T) {
-	s := wire.Serve(t, wire.Always(wire.Answer{Status: 400, Body: `{"__type":"AccessDeniedException","message":"no"}`}))
-	if _, err := Read(t.Context(), s.Config(), Names{Public: "/k/p", Server: "/k/s"}); err == nil || !strings.Contains(err.Error(), "AccessDenied") {
-		t.Fatalf("got %v", err)
 	}
 }
 

@@ -26,10 +26,10 @@ const (
 	InsightsTable  Name = "KESHER_INSIGHTS_TABLE"
 
 	// Secrets are named here, never held (E24).
-	SecretID           Name = "KESHER_SECRET_ID"            // Secrets Manager: the stack's secret
-	PublicKeyParameter Name = "KESHER_PUBLIC_KEY_PARAMETER" // SSM SecureString
-	ServerKeyParameter Name = "KESHER_SERVER_KEY_PARAMETER" // SSM SecureString
-	IdentityParameter  Name = "KESHER_IDENTITY_PARAMETER"   // SSM SecureString, under which browsers prove a userId; default: the server key
+	SecretID    Name = "KESHER_SECRET_ID"     // Secrets Manager: the stack's secret
+	ServerKeyID Name = "KESHER_SERVER_KEY_ID" // Secrets Manager: the key of servers
+	IdentityID  Name = "KESHER_IDENTITY_ID"   // Secrets Manager: under which browsers prove a userId; default: the server key
+	PublicKey   Name = "KESHER_PUBLIC_KEY"    // itself: it stands in every browser
 
 	// Service mail and the rest leave under configuration sets of their own (B11).
 	ServiceConfigurationSet   Name = "KESHER_SERVICE_CONFIGURATION_SET"
@@ -82,13 +82,13 @@ var common = need(Stage, Domain, PublicURL, CustomersTable, CatalogTable, Insigh
 // own is what each function reads besides, in step with the rights that
 // ARCHITECTURE section 6 gives it.
 var own = map[Function][][]Variable{
-	Collect:  {need(LedgerTable, PublicKeyParameter, ServerKeyParameter), may(IdentityParameter)},
+	Collect:  {need(LedgerTable, PublicKey, ServerKeyID), may(IdentityID)},
 	Pages:    {need(LedgerTable)},
 	Journey:  {need(LedgerTable, BusName), may(CallFunctions)},
 	Deliver:  {need(ServiceConfigurationSet, MarketingConfigurationSet), may(Concurrency)},
 	Feedback: {need(LedgerTable)},
 	Clock:    {need(LedgerTable, BusName), may(CallFunctions)},
-	Console:  {need(LedgerTable, PublicKeyParameter, ServerKeyParameter, FailureBucket), may(IdentityParameter)},
+	Console:  {need(LedgerTable, PublicKey, ServerKeyID, FailureBucket), may(IdentityID)},
 }
 
 // Variables lists what a function reads; the constructs set exactly these.

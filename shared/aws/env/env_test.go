@@ -91,7 +91,7 @@ func TestFunctionsGetOnlyWhatTheirRightsUse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Tables()[item.Ledger] != "" || c.Get(ServerKeyParameter) != "" {
+	if c.Tables()[item.Ledger] != "" || c.Get(ServerKeyID) != "" {
 		t.Error("deliver reads the ledger's name or a key's")
 	}
 }

@@ -1,30 +1,45 @@
 // Package s3 reads the failure bucket: the payloads that Lambda put aside when
 // a stream's record outlived its attempts. It knows how to list and read
 // objects, not what a payload means.
+//
+// It speaks S3's REST API itself, signed by the SDK's signer: the SDK's client
+// of S3 would make the console's function 6 MB larger, a third of it, for two
+// requests that a person makes now and then. Who gets an error asks again.
 package s3
 
 import (
 	"context"
+	"encoding/xml"
 	"fmt"
 	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 )
 
 // Failures is safe for concurrent use.
 type Failures struct {
-	client *s3.Client
-	bucket string
+	cfg    aws.Config
+	client *http.Client
+	bucket string // its address
 }
 
-// NewFailures returns the failures in a bucket.
+// timeout of one request; a payload of 8 MB takes a fraction of it.
+const timeout = 20 * time.Second
+
+// NewFailures returns the failures in a bucket. An emulator, which is reached by
+// an endpoint of its own, has no name per bucket.
 func NewFailures(cfg aws.Config, bucket string) *Failures {
-	client := s3.NewFromConfig(cfg, func(o *s3.Options) {
-		o.UsePathStyle = o.BaseEndpoint != nil // an emulator has no name per bucket
-	})
-	return &Failures{client: client, bucket: bucket}
+	address := "https://" + bucket + ".s3." + cfg.Region + ".amazonaws.com"
+	if cfg.BaseEndpoint != nil {
+		address = *cfg.BaseEndpoint + "/" + bucket
+	}
+	return &Failures{cfg: cfg, client: &http.Client{Timeout: timeout}, bucket: address}
 }
 
 // Failure is one object.
@@ -34,40 +49,99 @@ type Failure struct {
 	Size int64
 }
 
-// List lists up to limit failures whose keys come after the given one.
+// List lists up to limit failures whose keys come after the given one (S3 API
+// reference, "ListObjectsV2").
 func (f *Failures) List(ctx context.Context, after string, limit int) ([]Failure, error) {
-	in := &s3.ListObjectsV2Input{Bucket: &f.bucket, MaxKeys: aws.Int32(int32(limit))}
+	query := url.Values{"list-type": {"2"}, "max-keys": {strconv.Itoa(limit)}}
 	if after != "" {
-		in.StartAfter = &after
+		query.Set("start-after", after)
 	}
-	out, err := f.client.ListObjectsV2(ctx, in)
+	text, err := f.get(ctx, "?"+query.Encode())
 	if err != nil {
 		return nil, fmt.Errorf("list failures: %w", err)
 	}
-	failures := make([]Failure, len(out.Contents))
-	for i, o := range out.Contents {
-		failures[i] = Failure{Key: aws.ToString(o.Key), At: aws.ToTime(o.LastModified), Size: aws.ToInt64(o.Size)}
+	var answer struct {
+		Contents []struct {
+			Key          string
+			LastModified time.Time
+			Size         int64
+		}
+	}
+	if err := xml.Unmarshal(text, &answer); err != nil {
+		return nil, fmt.Errorf("list failures: %w", err)
+	}
+	failures := make([]Failure, len(answer.Contents))
+	for i, o := range answer.Contents {
+		failures[i] = Failure{Key: o.Key, At: o.LastModified, Size: o.Size}
 	}
 	return failures, nil
 }
 
-// maxPayload bounds what Read takes: Lambda's payloads have at most 6 MB (Lambda
-// quotas), the rest is the envelope it puts around a failed one.
-const maxPayload = 8 << 20
-
-// Read reads the payload of one failure.
+// Read reads the payload of one failure (S3 API reference, "GetObject").
 func (f *Failures) Read(ctx context.Context, key string) ([]byte, error) {
-	out, err := f.client.GetObject(ctx, &s3.GetObjectInput{Bucket: &f.bucket, Key: &key})
+	payload, err := f.get(ctx, escape(key))
 	if err != nil {
 		return nil, fmt.Errorf("read failure: %w", err)
 	}
-	defer out.Body.Close()
-	payload, err := io.ReadAll(io.LimitReader(out.Body, maxPayload+1))
+	return payload, nil
+}
+
+// escape is a key as a path: segment by segment, as S3 signs it.
+func escape(key string) string {
+	segments := strings.Split(key, "/")
+	for i, s := range segments {
+		segments[i] = strings.ReplaceAll(url.QueryEscape(s), "+", "%20")
+	}
+	return strings.Join(segments, "/")
+}
+
+// maxAnswer bounds what is taken in: Lambda's payloads have at most 6 MB (Lambda
+// quotas), the rest is the envelope it puts around a failed one.
+const maxAnswer = 8 << 20
+
+func (f *Failures) get(ctx context.Context, target string) ([]byte, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, f.bucket+"/"+target, nil)
+	if err != nil {
+		return nil, err
+	}
+	credentials, err := f.cfg.Credentials.Retrieve(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := sign(r, credentials, f.cfg.Region, time.Now()); err != nil {
+		return nil, err
+	}
+	response, err := f.client.Do(r)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("read failure: %w", err)
-	case len(payload) > maxPayload:
-		return nil, fmt.Errorf("failure %s is larger than %d bytes", key, maxPayload)
+		return nil, err
+	case response.StatusCode != http.StatusOK:
+		return nil, refusal(response.StatusCode, body)
+	case len(body) > maxAnswer:
+		return nil, fmt.Errorf("the answer is larger than %d bytes", maxAnswer)
 	}
-	return payload, nil
+	return body, nil
+}
+
+// sign signs a request without a body by Signature Version 4, as S3 takes it: a
+// path is not escaped once more, and the body's hash is a header.
+func sign(r *http.Request, credentials aws.Credentials, region string, at time.Time) error {
+	const ofNothing = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+	r.Header.Set("X-Amz-Content-Sha256", ofNothing)
+	signer := v4.NewSigner(func(o *v4.SignerOptions) { o.DisableURIPathEscaping = true })
+	return signer.SignHTTP(r.Context(), credentials, r, ofNothing, "s3", region, at)
+}
+
+// refusal is S3's own word for what is wrong (S3 API reference, "Error responses").
+func refusal(status int, body []byte) error {
+	var e struct{ Code, Message string }
+	if xml.Unmarshal(body, &e) != nil || e.Code == "" {
+		return fmt.Errorf("S3 answered %d", status)
+	}
+	return fmt.Errorf("S3 answered %d %s: %s", status, e.Code, e.Message)
 }
