@@ -18,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/kesher-io/kesher/shared/aws/schema"
+	"github.com/kesher-io/kesher/shared/aws/transport"
 	"github.com/kesher-io/kesher/shared/core/item"
 	"github.com/kesher-io/kesher/shared/testkit/ministack"
 	"github.com/kesher-io/kesher/shared/testkit/storetest"
@@ -57,12 +58,12 @@ func conform(t *testing.T, endpoint string) {
 	})
 }
 
-func config(endpoint string, transport http.RoundTripper) aws.Config {
+func config(endpoint string, next http.RoundTripper) aws.Config {
 	return aws.Config{
 		Region:       "eu-west-1",
 		BaseEndpoint: &endpoint,
 		Credentials:  credentials.NewStaticCredentialsProvider("test", "test", ""),
-		HTTPClient:   &http.Client{Transport: transport},
+		HTTPClient:   &http.Client{Transport: transport.Mend(next)},
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+
+	"github.com/kesher-io/kesher/shared/aws/transport"
 )
 
 // awsConfig reads what Lambda sets for every function (Lambda developer guide,
@@ -22,7 +24,7 @@ func awsConfig(getenv func(string) string) (aws.Config, error) {
 		}
 		return value
 	}
-	cfg := aws.Config{Region: required("AWS_REGION")}
+	cfg := aws.Config{Region: required("AWS_REGION"), HTTPClient: transport.New()}
 	id, secret := required("AWS_ACCESS_KEY_ID"), required("AWS_SECRET_ACCESS_KEY")
 	cfg.Credentials = credentials.NewStaticCredentialsProvider(id, secret, getenv("AWS_SESSION_TOKEN"))
 	if endpoint := getenv("AWS_ENDPOINT_URL"); endpoint != "" {

@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
 	"github.com/kesher-io/kesher/events"
+	"github.com/kesher-io/kesher/shared/aws/transport"
 	"github.com/kesher-io/kesher/shared/core/plan"
 	"github.com/kesher-io/kesher/shared/flow"
 	"github.com/kesher-io/kesher/shared/testkit/awsmodel"
@@ -43,6 +44,7 @@ func (o *outside) mailer() *Mailer {
 	return New(aws.Config{
 		Region:       "eu-west-1",
 		BaseEndpoint: &o.URL,
+		HTTPClient:   transport.New(),
 		Credentials:  credentials.NewStaticCredentialsProvider("test", "test", ""),
 	}, ConfigurationSets{Service: "set-service", Marketing: "set-marketing"})
 }

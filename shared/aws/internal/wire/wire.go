@@ -12,6 +12,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
+
+	"github.com/kesher-io/kesher/shared/aws/transport"
 )
 
 // Request is one as it came.
@@ -94,6 +96,7 @@ func (s *Service) Config() aws.Config {
 		Region:       "eu-west-1",
 		BaseEndpoint: &s.URL,
 		Credentials:  credentials.NewStaticCredentialsProvider("test", "test", ""),
+		HTTPClient:   transport.New(),
 		Retryer:      func() aws.Retryer { return aws.NopRetryer{} },
 	}
 }
