@@ -66,7 +66,11 @@ func Open(ctx context.Context, c Config, base string, out io.Writer, log *slog.L
 	if b.clock, err = localclock.Open(filepath.Join(c.Data, "clock.json"), c.Speed); err != nil {
 		return nil, err
 	}
-	if b.store, err = embedded.Open(filepath.Join(c.Data, "store"), embedded.Options{Now: b.clock.NowOf}); err != nil {
+	if b.store, err = embedded.Open(filepath.Join(c.Data, "store"), embedded.Options{
+		Now: b.clock.NowOf,
+		// A play can be played again: it need not outlive the machine, only the process.
+		NoFsync: c.EventClock && c.ExitWhenIdle,
+	}); err != nil {
 		return nil, err
 	}
 	defer func() {
