@@ -70,7 +70,7 @@ func (c *consumer) position() uint64 {
 // readLog hands changes out to the lanes as they come.
 func (c *consumer) readLog() {
 	at := c.read
-	for {
+	for !c.isStopping() {
 		last, more := c.pump.log.Tail()
 		if at < last {
 			next, err := c.readSome(at)

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/kesher-io/kesher/shared/local/embedded"
 )
 
 func TestDrainOfAnIdlePumpReturnsAtOnce(t *testing.T) {
@@ -141,5 +143,38 @@ func TestStopDoesNotWaitForTheNextAttempt(t *testing.T) {
 		if took := time.Since(began); took != 0 {
 			t.Fatalf("stopping took %v", took)
 		}
+	})
+}
+
+// stopsWhenRead is a log whose first reading is overtaken by the pump's stop.
+type stopsWhenRead struct {
+	*memoryLog
+	stop  func()
+	reads int
+}
+
+func (l *stopsWhenRead) Changes(after uint64, limit int) ([]embedded.Record, error) {
+	if l.reads++; l.reads > 1 {
+		return nil, errors.New("read after the stop")
+	}
+	l.stop()
+	return l.memoryLog.Changes(after, limit)
+}
+
+func TestStopEndsTheReaderAlsoWhenTheLogHasMore(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		var p *Pump
+		log := &stopsWhenRead{memoryLog: newLog()}
+		log.stop = func() {
+			go p.Stop(context.Background())
+			<-p.stopping
+		}
+		p = start(t, log, &function{}, Mapping{}, Options{})
+		log.add("a", "1")
+		p.running.Wait()
+		if log.reads != 1 {
+			t.Fatalf("the log was read %d times", log.reads)
+		}
+		wantPosition(t, log, 0)
 	})
 }
