@@ -73,7 +73,7 @@ func (c *consumer) readLog() {
 	for !c.isStopping() {
 		last, more := c.pump.log.Tail()
 		if at < last {
-			next, err := c.readSome(at)
+			next, err := c.readSome(at, last)
 			if err == nil {
 				at = next
 				continue
@@ -92,8 +92,9 @@ func (c *consumer) readLog() {
 	}
 }
 
-// readSome reads on after a place and says how far it came.
-func (c *consumer) readSome(after uint64) (uint64, error) {
+// readSome reads on after a place and says how far it came; there was something
+// up to tail.
+func (c *consumer) readSome(after, tail uint64) (uint64, error) {
 	records, err := c.pump.log.Changes(after, readAhead)
 	if err != nil || c.isStopping() {
 		return after, err
@@ -103,8 +104,8 @@ func (c *consumer) readSome(after uint64) (uint64, error) {
 		c.hand(&records[i])
 		last = records[i].N
 	}
-	if len(records) == 0 { // what was there has been erased
-		last, _ = c.pump.log.Tail()
+	if len(records) == 0 { // what was there up to the tail has been erased; not what came since
+		last = tail
 	}
 	c.settle(func() { c.read = last })
 	return last, nil

@@ -178,3 +178,35 @@ func TestStopEndsTheReaderAlsoWhenTheLogHasMore(t *testing.T) {
 		wantPosition(t, log, 0)
 	})
 }
+
+// growsWhenRead is a log whose first change has been erased, and which gets
+// another after the reader has found nothing.
+type growsWhenRead struct {
+	*memoryLog
+	grow func()
+}
+
+func (l *growsWhenRead) Changes(after uint64, limit int) ([]embedded.Record, error) {
+	records, err := l.memoryLog.Changes(after, limit)
+	if len(records) == 0 && l.grow != nil {
+		l.grow()
+		l.grow = nil
+	}
+	return records, err
+}
+
+func TestAChangeThatComesWhileErasedOnesArePassedIsNotPassed(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		log := &growsWhenRead{memoryLog: newLog()}
+		log.grow = func() { log.add("b", "2") }
+		log.erased[log.add("a", "1")] = true
+		f := &function{}
+		p := start(t, log, f, Mapping{}, Options{})
+		if err := p.Drain(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		if len(f.calls) != 1 {
+			t.Fatalf("%d calls, want one with the later change", len(f.calls))
+		}
+	})
+}
