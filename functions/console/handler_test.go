@@ -18,6 +18,7 @@ import (
 	"github.com/kesher-io/kesher/shared/flow/collect"
 	"github.com/kesher-io/kesher/shared/flow/erase"
 	"github.com/kesher-io/kesher/shared/flow/publish"
+	"github.com/kesher-io/kesher/shared/flow/releases"
 	"github.com/kesher-io/kesher/shared/testkit/fake"
 	"github.com/kesher-io/kesher/shared/testkit/memstore"
 )
@@ -34,7 +35,7 @@ func deployed(t *testing.T) http.Handler {
 	clock, tokens := fake.NewClock(time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)), fake.NewTokens(1)
 	store := memstore.New(clock.NowOf)
 	keys := ident.NewKeys([]byte("01234567890123456789012345678901"))
-	releases := publish.NewReleases(store, keys, clock.Real)
+	releases := releases.New(store, keys, clock.Real)
 	candidate, problems := publish.Compile(catalog.Example())
 	if candidate == nil {
 		t.Fatal(problems)

@@ -12,7 +12,7 @@ import (
 	"syscall"
 
 	"github.com/kesher-io/kesher/shared/flow/doctor"
-	"github.com/kesher-io/kesher/shared/flow/publish"
+	"github.com/kesher-io/kesher/shared/flow/releases"
 )
 
 // doctorVerb is `kesher doctor`.
@@ -157,7 +157,7 @@ func (v *doctorVerb) closed(err error) doctor.Finding {
 	if where == "" {
 		where = v.Data
 	}
-	if errors.Is(err, publish.ErrWrongSecret) {
+	if errors.Is(err, releases.ErrWrongSecret) {
 		return doctor.Finding{
 			Name: "wrong-secret", What: "this is not the secret that the data was written under", Where: filepath.Join(v.Data, "secret"),
 			Cure: "restore the file from a backup of the folder: it is never rotated",

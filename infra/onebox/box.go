@@ -21,6 +21,7 @@ import (
 	"github.com/kesher-io/kesher/shared/core/token"
 	"github.com/kesher-io/kesher/shared/flow"
 	"github.com/kesher-io/kesher/shared/flow/publish"
+	"github.com/kesher-io/kesher/shared/flow/releases"
 	localclock "github.com/kesher-io/kesher/shared/local/clock"
 	"github.com/kesher-io/kesher/shared/local/embedded"
 	"github.com/kesher-io/kesher/shared/local/mailbox"
@@ -40,7 +41,7 @@ type Box struct {
 	tokens   flow.Tokens
 	keys     ident.Keys
 	ring     token.Keyring
-	releases *publish.Releases
+	releases *releases.Releases
 	mailbox  *mailbox.Mailbox
 	pump     *pump.Pump
 	narrator *narrator
@@ -88,7 +89,7 @@ func Open(ctx context.Context, c Config, base string, out io.Writer, log *slog.L
 	if b.dues, err = watchDues(ctx, b.store); err != nil {
 		return nil, err
 	}
-	b.releases = publish.NewReleases(b.dues, b.keys, b.clock.Real)
+	b.releases = releases.New(b.dues, b.keys, b.clock.Real)
 	if err := b.assemble(); err != nil {
 		return nil, err
 	}

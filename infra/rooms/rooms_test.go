@@ -138,3 +138,21 @@ func TestCoreUsesOnlyTheListedLibraries(t *testing.T) {
 		}
 	}
 }
+
+// What only publishing needs costs every cold start and megabytes, so no other
+// function links it, not even at second hand.
+func TestOnlyTheConsoleLinksWhatPublishingNeeds(t *testing.T) {
+	for _, fn := range []string{"collect", "pages", "journey", "deliver", "feedback", "clock"} {
+		out, err := exec.Command("go", "list", "-deps", module+"functions/"+fn+"/lambda").Output()
+		if err != nil {
+			t.Fatalf("go list: %v", err)
+		}
+		for dep := range strings.Lines(string(out)) {
+			for _, heavy := range []string{module + "shared/core/source", module + "shared/core/mjml", "go.yaml.in/yaml"} {
+				if below(strings.TrimSpace(dep), heavy) {
+					t.Errorf("%s links %s", fn, strings.TrimSpace(dep))
+				}
+			}
+		}
+	}
+}

@@ -27,6 +27,7 @@ import (
 	"github.com/kesher-io/kesher/shared/flow/faults"
 	"github.com/kesher-io/kesher/shared/flow/insights"
 	"github.com/kesher-io/kesher/shared/flow/publish"
+	"github.com/kesher-io/kesher/shared/flow/releases"
 	"github.com/kesher-io/kesher/shared/flow/report"
 	"github.com/kesher-io/kesher/shared/testkit/fake"
 	"github.com/kesher-io/kesher/shared/testkit/memstore"
@@ -59,7 +60,7 @@ func newWorld(t testing.TB) *world {
 	clock, tokens := fake.NewClock(t0), fake.NewTokens(1)
 	store := memstore.New(clock.NowOf)
 	keys := ident.NewKeys([]byte("01234567890123456789012345678901"))
-	releases := publish.NewReleases(store, keys, clock.Real)
+	releases := releases.New(store, keys, clock.Real)
 	w := &world{TB: t, store: store, clock: clock, tokens: tokens, keys: keys, counts: &insights.Counter{Store: store}}
 	w.config = console.Config{
 		Store: store, Clock: clock, Tokens: tokens, Releases: releases, Keys: keys,

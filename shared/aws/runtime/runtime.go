@@ -22,7 +22,7 @@ import (
 	"github.com/kesher-io/kesher/shared/aws/secrets"
 	"github.com/kesher-io/kesher/shared/core/token"
 	"github.com/kesher-io/kesher/shared/flow"
-	"github.com/kesher-io/kesher/shared/flow/publish"
+	"github.com/kesher-io/kesher/shared/flow/releases"
 )
 
 // Handler works one event: bytes to bytes.
@@ -118,7 +118,7 @@ func (l *lazy) handler(ctx context.Context) (Handler, error) {
 		return nil, err
 	}
 	s.Links = token.NewLinks(s.Env.Get(env.PublicURL), s.Secrets.Ring)
-	s.Releases = publish.NewReleases(s.Store, s.Secrets.Keys, s.Clock.Real)
+	s.Releases = releases.New(s.Store, s.Secrets.Keys, s.Clock.Real)
 	built, err := l.build(ctx, s)
 	if err != nil {
 		return nil, err

@@ -1,5 +1,5 @@
 // Package release is one immutable published state of a catalog, compiled: what
-// every function works with. Pure; publishing and loading are flow/publish.
+// every function works with. Pure; publishing is flow/publish, loading flow/releases.
 package release
 
 import (

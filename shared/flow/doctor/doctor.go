@@ -20,7 +20,7 @@ import (
 	"github.com/kesher-io/kesher/shared/flow"
 	"github.com/kesher-io/kesher/shared/flow/deliver"
 	"github.com/kesher-io/kesher/shared/flow/faults"
-	"github.com/kesher-io/kesher/shared/flow/publish"
+	"github.com/kesher-io/kesher/shared/flow/releases"
 )
 
 // Finding is one thing that is wrong.
@@ -64,7 +64,7 @@ func (s *Service) Examine(ctx context.Context) (*Report, error) {
 			Name: "no-release", What: "nothing has been published yet: every function refuses its work",
 			Where: "catalog", Cure: "kesher publish" + s.Target + " DIR",
 		})
-	case errors.Is(err, publish.ErrWrongSecret):
+	case errors.Is(err, releases.ErrWrongSecret):
 		r.add(Finding{
 			Name: "wrong-secret", What: "this is not the secret that the data was written under", Where: "the stack's secret",
 			Cure: "restore the secret from its backup (it is never rotated); do not publish under the new one",

@@ -18,7 +18,7 @@ import (
 	"github.com/kesher-io/kesher/shared/flow/deliver"
 	"github.com/kesher-io/kesher/shared/flow/doctor"
 	"github.com/kesher-io/kesher/shared/flow/faults"
-	"github.com/kesher-io/kesher/shared/flow/publish"
+	"github.com/kesher-io/kesher/shared/flow/releases"
 	"github.com/kesher-io/kesher/shared/testkit/fake"
 	"github.com/kesher-io/kesher/shared/testkit/memstore"
 )
@@ -26,13 +26,13 @@ import (
 var t0 = time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)
 
 // releases is a flow.Releases with one answer.
-type releases struct {
+type fixed struct {
 	live *release.Release
 	err  error
 }
 
-func (r releases) Live(context.Context) (*release.Release, error)        { return r.live, r.err }
-func (r releases) Get(context.Context, string) (*release.Release, error) { return r.live, r.err }
+func (r fixed) Live(context.Context) (*release.Release, error)        { return r.live, r.err }
+func (r fixed) Get(context.Context, string) (*release.Release, error) { return r.live, r.err }
 
 // healthy is a stage that lacks nothing.
 func healthy() (*doctor.Service, *memstore.Store) {
@@ -44,7 +44,7 @@ func healthy() (*doctor.Service, *memstore.Store) {
 		}},
 		Journeys: map[string]*journey.Journey{"cart": {Definition: journey.Definition{Name: "cart", Purpose: "marketing"}}},
 	}
-	return &doctor.Service{Store: store, Clock: clock, Releases: releases{live: live}, Domain: "shop.example"}, store
+	return &doctor.Service{Store: store, Clock: clock, Releases: fixed{live: live}, Domain: "shop.example"}, store
 }
 
 func put(t *testing.T, store *memstore.Store, it item.Item, doc any) {
@@ -71,13 +71,13 @@ var ailments = []struct {
 	inCure string
 }{
 	{"no-release", "catalog", func(_ *testing.T, s *doctor.Service, _ *memstore.Store) {
-		s.Releases, s.Target = releases{err: flow.ErrNoRelease}, " --target aws:prod"
+		s.Releases, s.Target = fixed{err: flow.ErrNoRelease}, " --target aws:prod"
 	}, "kesher publish --target aws:prod"},
 	{"wrong-secret", "secret", func(_ *testing.T, s *doctor.Service, _ *memstore.Store) {
-		s.Releases = releases{err: publish.ErrWrongSecret}
+		s.Releases = fixed{err: releases.ErrWrongSecret}
 	}, "restore"},
 	{"missing-sender", "settings.yaml", func(_ *testing.T, s *doctor.Service, _ *memstore.Store) {
-		delete(s.Releases.(releases).live.Settings.Sender, "marketing")
+		delete(s.Releases.(fixed).live.Settings.Sender, "marketing")
 	}, "marketing"},
 	{"foreign-sender", "settings.yaml", func(_ *testing.T, s *doctor.Service, _ *memstore.Store) {
 		s.Domain = "mail.shop.example"
@@ -154,7 +154,7 @@ func TestAMessageThatIsDueForMinutesIsNoAilment(t *testing.T) {
 func TestABrokenStoreIsAnErrorNotAFinding(t *testing.T) {
 	s, _ := healthy()
 	broken := errors.New("broken")
-	s.Releases = releases{err: broken}
+	s.Releases = fixed{err: broken}
 	if _, err := s.Examine(context.Background()); !errors.Is(err, broken) {
 		t.Fatalf("got %v", err)
 	}

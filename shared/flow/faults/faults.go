@@ -156,4 +156,3 @@ func (s *Service) Parked(ctx context.Context) ([]item.Key, error) {
 	}
 	return keys, nil
 }
-

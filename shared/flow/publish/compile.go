@@ -18,6 +18,7 @@ import (
 	"github.com/kesher-io/kesher/shared/core/release"
 	"github.com/kesher-io/kesher/shared/core/source"
 	"github.com/kesher-io/kesher/shared/core/survey"
+	"github.com/kesher-io/kesher/shared/flow/releases"
 )
 
 // Problem is something wrong with a catalog. See source.Problem.
@@ -66,19 +67,19 @@ func Compile(files fs.FS) (*Candidate, []Problem) {
 // was checked here is what the functions load.
 func build(ch *checker) (*Candidate, error) {
 	before := ch.contents()
-	parts, err := before.encode()
+	parts, err := before.Encode()
 	if err != nil {
 		return nil, err
 	}
-	after, err := decode(parts)
+	after, err := releases.Decode(parts)
 	if err != nil {
 		return nil, err
 	}
 	c := &Candidate{parts: parts, hashes: map[string]string{}, catalog: ch.catalog, Bound: ch.bound()}
 	for name, text := range parts {
-		c.hashes[name] = hash(text)
+		c.hashes[name] = releases.Hash(text)
 	}
-	c.Release, err = after.assemble(releaseID(c.hashes))
+	c.Release, err = after.Assemble(releases.ID(c.hashes))
 	return c, err
 }
 
@@ -96,24 +97,24 @@ func tooLarge(parts map[string][]byte) []Problem {
 }
 
 // contents are what the checked catalog says, as data.
-func (ch *checker) contents() *contents {
-	c := &contents{
-		plan: ch.catalog.Plan, settings: ch.catalog.Settings, offers: ch.catalog.Offers,
-		journeys: map[string]journey.Definition{}, templates: map[string]message.TemplateSource{},
-		surveys: map[string]survey.Survey{}, notices: map[string]release.Notice{}, sources: ch.catalog.Files,
+func (ch *checker) contents() *releases.Contents {
+	c := &releases.Contents{
+		Plan: ch.catalog.Plan, Settings: ch.catalog.Settings, Offers: ch.catalog.Offers,
+		Journeys: map[string]journey.Definition{}, Templates: map[string]message.TemplateSource{},
+		Surveys: map[string]survey.Survey{}, Notices: map[string]release.Notice{}, Sources: ch.catalog.Files,
 	}
 	for _, j := range ch.catalog.Journeys {
-		c.journeys[j.Def.Name] = j.Def
+		c.Journeys[j.Def.Name] = j.Def
 	}
 	for name, t := range ch.templates {
-		c.templates[name] = t.source
+		c.Templates[name] = t.source
 	}
 	for _, s := range ch.catalog.Surveys {
-		c.surveys[s.Def.Name] = s.Def
+		c.Surveys[s.Def.Name] = s.Def
 	}
 	for _, n := range ch.catalog.Notices {
 		n.Def.Version = noticeVersion(n.Def)
-		c.notices[n.Def.ID] = n.Def
+		c.Notices[n.Def.ID] = n.Def
 	}
 	return c
 }
@@ -126,18 +127,18 @@ func noticeVersion(n release.Notice) string {
 	if err != nil {
 		panic(err) // a notice holds nothing that JSON can't
 	}
-	return hash(text)
+	return releases.Hash(text)
 }
 
 // fileOf is the file that a part was made from.
 func fileOf(part string) string {
 	kind, name, _ := strings.Cut(part, "/")
 	switch kind {
-	case partSource:
+	case releases.PartSource:
 		return name
-	case partTemplate:
+	case releases.PartTemplate:
 		return "templates/" + name + "/meta.yaml"
-	case partJourney, partSurvey, partNotice:
+	case releases.PartJourney, releases.PartSurvey, releases.PartNotice:
 		return kind + "s/" + name + ".yaml"
 	}
 	return kind + ".yaml"

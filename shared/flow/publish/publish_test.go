@@ -13,6 +13,7 @@ import (
 	"github.com/kesher-io/kesher/shared/core/item"
 	"github.com/kesher-io/kesher/shared/flow"
 	"github.com/kesher-io/kesher/shared/flow/publish"
+	"github.com/kesher-io/kesher/shared/flow/releases"
 	"github.com/kesher-io/kesher/shared/testkit/fake"
 	"github.com/kesher-io/kesher/shared/testkit/memstore"
 )
@@ -23,7 +24,7 @@ type stack struct {
 	clock   *fake.Clock
 	store   *memstore.Store
 	service *publish.Service
-	*publish.Releases
+	*releases.Releases
 }
 
 func newStack() *stack {
@@ -31,7 +32,7 @@ func newStack() *stack {
 	s.store = memstore.New(s.clock.NowOf)
 	keys := ident.NewKeys([]byte("secret"))
 	s.service = &publish.Service{Store: s.store, Clock: s.clock, Tokens: fake.NewTokens(1), Keys: keys}
-	s.Releases = publish.NewReleases(s.store, keys, s.clock.Real)
+	s.Releases = releases.New(s.store, keys, s.clock.Real)
 	return s
 }
 
@@ -189,7 +190,7 @@ func TestLiveIsReadAgainAfterAMinuteAndOldReleasesStayReachable(t *testing.T) {
 	if live() != second.ID() {
 		t.Error("not read again after the minute")
 	}
-	old, err := publish.NewReleases(s.store, ident.NewKeys([]byte("secret")), s.clock.Real).Get(ctx, first.ID())
+	old, err := releases.New(s.store, ident.NewKeys([]byte("secret")), s.clock.Real).Get(ctx, first.ID())
 	if err != nil || old.Journeys["cart"].Version != first.Release.Journeys["cart"].Version {
 		t.Errorf("old release: %v", err)
 	}
@@ -208,13 +209,13 @@ func TestJ17AnotherSecretStopsPublishingAndLoading(t *testing.T) {
 	s := newStack()
 	s.publish(t, compiled(t), "")
 	wrong := ident.NewKeys([]byte("another secret"))
-	if _, err := publish.NewReleases(s.store, wrong, s.clock.Real).Live(context.Background()); !errors.Is(err, publish.ErrWrongSecret) {
+	if _, err := releases.New(s.store, wrong, s.clock.Real).Live(context.Background()); !errors.Is(err, releases.ErrWrongSecret) {
 		t.Errorf("live: %v", err)
 	}
 	service := *s.service
 	service.Keys = wrong
 	other := compiled(t, change{"journeys/cart.yaml", "wait: 1h", "wait: 2h"})
-	if _, err := service.Publish(context.Background(), other, ""); !errors.Is(err, publish.ErrWrongSecret) {
+	if _, err := service.Publish(context.Background(), other, ""); !errors.Is(err, releases.ErrWrongSecret) {
 		t.Errorf("publish: %v", err)
 	}
 }
@@ -241,7 +242,7 @@ func TestA09APublishedNoticeNeverChangesItsText(t *testing.T) {
 func TestSourcesComeBackAsTheyWerePublished(t *testing.T) {
 	s, c := newStack(), compiled(t)
 	s.publish(t, c, "")
-	files, err := publish.Sources(context.Background(), s.store, c.ID())
+	files, err := releases.Sources(context.Background(), s.store, c.ID())
 	if err != nil {
 		t.Fatal(err)
 	}

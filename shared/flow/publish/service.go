@@ -11,29 +11,8 @@ import (
 	"github.com/kesher-io/kesher/shared/core/item"
 	"github.com/kesher-io/kesher/shared/core/source"
 	"github.com/kesher-io/kesher/shared/flow"
+	"github.com/kesher-io/kesher/shared/flow/releases"
 )
-
-// pointer is the document of LIVE.
-type pointer struct {
-	Release string `json:"r"`
-	At      int64  `json:"a"` // ms
-	// Check tells a wrong secret, under which every key would be another (J17).
-	Check string `json:"c"`
-	// Notices are the versions of all notices ever published, by id: the text that
-	// a customer granted by never changes, also when its file was gone meanwhile.
-	Notices map[string]string `json:"n,omitempty"`
-}
-
-// record is the document of RELEASE#<id>.
-type record struct {
-	At    int64             `json:"a"`
-	Base  string            `json:"b,omitempty"`
-	Parts map[string]string `json:"p"` // part name -> content hash
-}
-
-// ErrWrongSecret: this function holds another secret than the one under which
-// the data was written. Nothing may run.
-var ErrWrongSecret = errors.New("the secret is not the one this data was written under (restore the secret; it is never rotated)")
 
 // MovedError: another release has been published since this one was begun.
 type MovedError struct{ Base, Live string }
@@ -90,33 +69,17 @@ func (s *Service) Publish(ctx context.Context, c *Candidate, base string) (chang
 		return false, err
 	}
 	at := s.Clock.Now("").UnixMilli()
-	next := pointer{Release: c.ID(), At: at, Check: s.Keys.Check(), Notices: notices}
-	return s.move(ctx, read, next, record{At: at, Base: base, Parts: c.hashes})
+	next := releases.Pointer{Release: c.ID(), At: at, Check: s.Keys.Check(), Notices: notices}
+	return s.move(ctx, read, next, releases.Record{At: at, Base: base, Parts: c.hashes})
 }
 
-// live reads the pointer, and refuses to go on under a wrong secret.
-func (s *Service) live(ctx context.Context) (*item.Item, pointer, error) {
-	read, live, err := readPointer(ctx, s.Store, flow.Strong)
+// live reads the releases.Pointer, and refuses to go on under a wrong secret.
+func (s *Service) live(ctx context.Context) (*item.Item, releases.Pointer, error) {
+	read, live, err := releases.ReadPointer(ctx, s.Store, flow.Strong)
 	if err == nil && read != nil && live.Check != s.Keys.Check() {
-		err = ErrWrongSecret
+		err = releases.ErrWrongSecret
 	}
 	return read, live, err
-}
-
-func readPointer(ctx context.Context, store flow.Store, c flow.Consistency) (*item.Item, pointer, error) {
-	var p pointer
-	items, err := store.Get(ctx, c, catalogKey(item.SKLive))
-	if err != nil {
-		return nil, p, fmt.Errorf("read the live release: %w", err)
-	}
-	if items[0] == nil {
-		return nil, p, nil
-	}
-	return items[0], p, items[0].Decode(&p)
-}
-
-func catalogKey(sk string) item.Key {
-	return item.Key{Table: item.Catalog, PK: item.PKCatalog, SK: sk}
 }
 
 // notices are all versions after this release; a notice whose text changes is refused.
@@ -144,7 +107,7 @@ func (c *Candidate) notices(before map[string]string) (map[string]string, []Prob
 func (s *Service) putParts(ctx context.Context, c *Candidate, base string) error {
 	known := map[string]bool{}
 	if base != "" {
-		rec, err := readRecord(ctx, s.Store, base)
+		rec, err := releases.ReadRecord(ctx, s.Store, base)
 		if err != nil {
 			return err
 		}
@@ -166,7 +129,7 @@ func (s *Service) putParts(ctx context.Context, c *Candidate, base string) error
 }
 
 func (s *Service) putPart(ctx context.Context, h string, text []byte) error {
-	it := (*item.Item)(nil).Next(catalogKey(item.PrefixPart+h), s.Tokens.Token(), 0)
+	it := (*item.Item)(nil).Next(releases.Key(item.PrefixPart+h), s.Tokens.Token(), 0)
 	it.Body = text
 	err := s.Store.Write(ctx, flow.Put(it, flow.Absent))
 	if _, exists := flow.AsConflict(err); exists {
@@ -176,9 +139,9 @@ func (s *Service) putPart(ctx context.Context, h string, text []byte) error {
 }
 
 // move writes the release's record and the pointer together.
-func (s *Service) move(ctx context.Context, read *item.Item, next pointer, rec record) (bool, error) {
-	live := read.Next(catalogKey(item.SKLive), s.Tokens.Token(), 0)
-	made := (*item.Item)(nil).Next(catalogKey(item.PrefixRelease+next.Release), s.Tokens.Token(), 0)
+func (s *Service) move(ctx context.Context, read *item.Item, next releases.Pointer, rec releases.Record) (bool, error) {
+	live := read.Next(releases.Key(item.SKLive), s.Tokens.Token(), 0)
+	made := (*item.Item)(nil).Next(releases.Key(item.PrefixRelease+next.Release), s.Tokens.Token(), 0)
 	if err := errors.Join(live.Encode(next), made.Encode(rec)); err != nil {
 		return false, err
 	}
@@ -188,23 +151,11 @@ func (s *Service) move(ctx context.Context, read *item.Item, next pointer, rec r
 	if !ok {
 		return err == nil, err
 	}
-	var now pointer
+	var now releases.Pointer
 	if conflict.Current != nil {
 		if err := conflict.Current.Decode(&now); err != nil {
 			return false, err
 		}
 	}
 	return false, &MovedError{Base: rec.Base, Live: now.Release}
-}
-
-func readRecord(ctx context.Context, store flow.Store, id string) (record, error) {
-	var rec record
-	items, err := store.Get(ctx, flow.Strong, catalogKey(item.PrefixRelease+id))
-	if err != nil {
-		return rec, fmt.Errorf("read release %s: %w", id, err)
-	}
-	if items[0] == nil {
-		return rec, fmt.Errorf("release %s: %w", id, flow.ErrNoRelease)
-	}
-	return rec, items[0].Decode(&rec)
 }

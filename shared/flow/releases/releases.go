@@ -1,4 +1,7 @@
-package publish
+// Package releases finds published releases and compiles them: what every function
+// works with. It reads what flow/publish has stored and knows nothing of YAML or
+// MJML, which are behind publish alone.
+package releases
 
 import (
 	"context"
@@ -42,9 +45,9 @@ type Releases struct {
 	order  []string // oldest first
 }
 
-// NewReleases returns the releases of a store. Every function asks it before it
+// New returns the releases of a store. Every function asks it before it
 // does anything, so here a wrong secret stops them all (J17). real is real time.
-func NewReleases(store flow.Store, keys ident.Keys, real func() time.Time) *Releases {
+func New(store flow.Store, keys ident.Keys, real func() time.Time) *Releases {
 	return &Releases{store: store, keys: keys, real: real, byID: map[string]*release.Release{}}
 }
 
@@ -55,7 +58,7 @@ func (r *Releases) Live(ctx context.Context) (*release.Release, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if now := r.real(); r.live == "" || now.Sub(r.readAt) >= liveFor {
-		read, p, err := readPointer(ctx, r.store, flow.Eventual)
+		read, p, err := ReadPointer(ctx, r.store, flow.Eventual)
 		switch {
 		case err != nil:
 			return nil, err
@@ -84,11 +87,11 @@ func (r *Releases) get(ctx context.Context, id string) (*release.Release, error)
 	if err != nil {
 		return nil, err
 	}
-	c, err := decode(parts)
+	c, err := Decode(parts)
 	if err != nil {
 		return nil, fmt.Errorf("release %s: %w", id, err)
 	}
-	rel, err := c.assemble(id)
+	rel, err := c.Assemble(id)
 	if err != nil {
 		return nil, fmt.Errorf("release %s: %w", id, err)
 	}
@@ -111,18 +114,18 @@ func Sources(ctx context.Context, store flow.Store, id string) (map[string][]byt
 	if err != nil {
 		return nil, err
 	}
-	c, err := decode(parts)
+	c, err := Decode(parts)
 	if err != nil {
 		return nil, err
 	}
-	return c.sources, nil
+	return c.Sources, nil
 }
 
-func isSource(part string) bool { return strings.HasPrefix(part, partSource+"/") }
+func isSource(part string) bool { return strings.HasPrefix(part, PartSource+"/") }
 
 // readParts reads the wanted parts of a release by name.
 func readParts(ctx context.Context, store flow.Store, id string, wanted func(string) bool) (map[string][]byte, error) {
-	rec, err := readRecord(ctx, store, id)
+	rec, err := ReadRecord(ctx, store, id)
 	if err != nil {
 		return nil, err
 	}
@@ -145,7 +148,7 @@ func readParts(ctx context.Context, store flow.Store, id string, wanted func(str
 
 // hashesOf are the hashes of these parts, each once: two parts that say the same
 // are one item.
-func hashesOf(rec record, names []string) []string {
+func hashesOf(rec Record, names []string) []string {
 	var hashes []string
 	for _, part := range names {
 		hashes = append(hashes, rec.Parts[part])
@@ -158,7 +161,7 @@ func readBodies(ctx context.Context, store flow.Store, hashes []string, into map
 	for batch := range slices.Chunk(hashes, maxGet) {
 		var keys []item.Key
 		for _, h := range batch {
-			keys = append(keys, catalogKey(item.PrefixPart+h))
+			keys = append(keys, Key(item.PrefixPart+h))
 		}
 		// Strong: parts are written just before the pointer that leads to them.
 		items, err := store.Get(ctx, flow.Strong, keys...)

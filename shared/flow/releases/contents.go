@@ -1,4 +1,4 @@
-package publish
+package releases
 
 import (
 	"crypto/sha256"
@@ -14,43 +14,43 @@ import (
 	"github.com/kesher-io/kesher/shared/core/survey"
 )
 
-// contents are what a release consists of, as data: what is stored, and all that
+// Contents are what a release consists of, as data: what is stored, and all that
 // is needed to make it work again.
-type contents struct {
-	plan      plan.Plan
-	settings  plan.Settings
-	offers    []release.Offer
-	journeys  map[string]journey.Definition
-	templates map[string]message.TemplateSource
-	surveys   map[string]survey.Survey
-	notices   map[string]release.Notice
-	sources   map[string][]byte // the catalog's files, for export
+type Contents struct {
+	Plan      plan.Plan
+	Settings  plan.Settings
+	Offers    []release.Offer
+	Journeys  map[string]journey.Definition
+	Templates map[string]message.TemplateSource
+	Surveys   map[string]survey.Survey
+	Notices   map[string]release.Notice
+	Sources   map[string][]byte // the catalog's files, for export
 }
 
 // Names of parts. A part that there are several of has its name behind a slash.
 const (
-	partPlan     = "plan"
-	partSettings = "settings"
-	partOffers   = "offers"
-	partJourney  = "journey"
-	partTemplate = "template"
-	partSurvey   = "survey"
-	partNotice   = "notice"
-	partSource   = "source"
+	PartPlan     = "plan"
+	PartSettings = "settings"
+	PartOffers   = "offers"
+	PartJourney  = "journey"
+	PartTemplate = "template"
+	PartSurvey   = "survey"
+	PartNotice   = "notice"
+	PartSource   = "source"
 )
 
-// encode writes the contents as parts: JSON by name. It is a pure function of
+// Encode writes the contents as parts: JSON by name. It is a pure function of
 // what they say, so the same catalog gives the same bytes.
-func (c *contents) encode() (map[string][]byte, error) {
+func (c *Contents) Encode() (map[string][]byte, error) {
 	e := encoder{parts: map[string][]byte{}}
-	e.put(partPlan, c.plan)
-	e.put(partSettings, c.settings)
-	e.put(partOffers, c.offers)
-	putAll(&e, partJourney, c.journeys)
-	putAll(&e, partTemplate, c.templates)
-	putAll(&e, partSurvey, c.surveys)
-	putAll(&e, partNotice, c.notices)
-	putAll(&e, partSource, c.sources)
+	e.put(PartPlan, c.Plan)
+	e.put(PartSettings, c.Settings)
+	e.put(PartOffers, c.Offers)
+	putAll(&e, PartJourney, c.Journeys)
+	putAll(&e, PartTemplate, c.Templates)
+	putAll(&e, PartSurvey, c.Surveys)
+	putAll(&e, PartNotice, c.Notices)
+	putAll(&e, PartSource, c.Sources)
 	return e.parts, e.err
 }
 
@@ -73,12 +73,12 @@ func putAll[T any](e *encoder, kind string, all map[string]T) {
 	}
 }
 
-// decode is the inverse of encode. A kind of part it does not know was written
+// Decode is the inverse of Encode. A kind of part it does not know was written
 // by a newer Kesher and changes what the release means, so it is refused.
-func decode(parts map[string][]byte) (*contents, error) {
-	c := &contents{
-		journeys: map[string]journey.Definition{}, templates: map[string]message.TemplateSource{},
-		surveys: map[string]survey.Survey{}, notices: map[string]release.Notice{}, sources: map[string][]byte{},
+func Decode(parts map[string][]byte) (*Contents, error) {
+	c := &Contents{
+		Journeys: map[string]journey.Definition{}, Templates: map[string]message.TemplateSource{},
+		Surveys: map[string]survey.Survey{}, Notices: map[string]release.Notice{}, Sources: map[string][]byte{},
 	}
 	for name, text := range parts {
 		if err := c.take(name, text); err != nil {
@@ -88,25 +88,25 @@ func decode(parts map[string][]byte) (*contents, error) {
 	return c, nil
 }
 
-func (c *contents) take(name string, text []byte) error {
+func (c *Contents) take(name string, text []byte) error {
 	kind, member, _ := strings.Cut(name, "/")
 	switch kind {
-	case partPlan:
-		return json.Unmarshal(text, &c.plan)
-	case partSettings:
-		return json.Unmarshal(text, &c.settings)
-	case partOffers:
-		return json.Unmarshal(text, &c.offers)
-	case partJourney:
-		return takeOne(c.journeys, member, text)
-	case partTemplate:
-		return takeOne(c.templates, member, text)
-	case partSurvey:
-		return takeOne(c.surveys, member, text)
-	case partNotice:
-		return takeOne(c.notices, member, text)
-	case partSource:
-		return takeOne(c.sources, member, text)
+	case PartPlan:
+		return json.Unmarshal(text, &c.Plan)
+	case PartSettings:
+		return json.Unmarshal(text, &c.Settings)
+	case PartOffers:
+		return json.Unmarshal(text, &c.Offers)
+	case PartJourney:
+		return takeOne(c.Journeys, member, text)
+	case PartTemplate:
+		return takeOne(c.Templates, member, text)
+	case PartSurvey:
+		return takeOne(c.Surveys, member, text)
+	case PartNotice:
+		return takeOne(c.Notices, member, text)
+	case PartSource:
+		return takeOne(c.Sources, member, text)
 	}
 	return fmt.Errorf("this version of Kesher does not know it (deploy the newer one)")
 }
@@ -118,18 +118,18 @@ func takeOne[T any](into map[string]T, name string, text []byte) error {
 	return err
 }
 
-// assemble compiles contents into what the functions work with. Contents that
+// Assemble compiles contents into what the functions work with. Contents that
 // passed check compile; an error means another version of Kesher checked them.
-func (c *contents) assemble(id string) (*release.Release, error) {
+func (c *Contents) Assemble(id string) (*release.Release, error) {
 	r := &release.Release{
-		ID: id, Plan: &c.plan, Settings: &c.settings, Offers: c.offers,
+		ID: id, Plan: &c.Plan, Settings: &c.Settings, Offers: c.Offers,
 		Journeys: journey.Builtins(), Templates: map[string]*message.Template{},
 		Surveys: map[string]*survey.Survey{}, Notices: map[string]*release.Notice{},
 	}
-	for name, s := range c.surveys {
+	for name, s := range c.Surveys {
 		r.Surveys[name] = &s
 	}
-	for name, n := range c.notices {
+	for name, n := range c.Notices {
 		r.Notices[name] = &n
 	}
 	for _, source := range message.BuiltinTemplates() {
@@ -137,12 +137,12 @@ func (c *contents) assemble(id string) (*release.Release, error) {
 			return nil, err
 		}
 	}
-	for _, source := range c.templates {
+	for _, source := range c.Templates {
 		if err := addTemplate(r, source); err != nil {
 			return nil, err
 		}
 	}
-	for name, def := range c.journeys {
+	for name, def := range c.Journeys {
 		j, problems := journey.Compile(def, journey.Names{Plan: r.Plan, Surveys: r.Surveys})
 		if len(problems) > 0 {
 			return nil, fmt.Errorf("journey %s: %w", name, problems[0])
@@ -161,18 +161,18 @@ func addTemplate(r *release.Release, source message.TemplateSource) error {
 	return nil
 }
 
-// hash names a part by what it says: 128 bits, nobody chooses both of two parts.
-func hash(text []byte) string {
+// Hash names a part by what it says: 128 bits, nobody chooses both of two parts.
+func Hash(text []byte) string {
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:16])
 }
 
-// releaseID is the content hash of a release: of the hashes of all its parts.
+// ID is the content hash of a release: of the hashes of all its parts.
 // It is short since every run, message and decision carries it.
-func releaseID(hashes map[string]string) string {
+func ID(hashes map[string]string) string {
 	text, err := json.Marshal(hashes) // in the order of names
 	if err != nil {
 		panic(err) // a map of strings always marshals
 	}
-	return hash(text)[:12]
+	return Hash(text)[:12]
 }
