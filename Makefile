@@ -26,7 +26,8 @@ build/kesher: $(shell find events functions infra shared -name '*.go' -not -path
 	@go build -trimpath -o $@ ./infra/kesher
 
 test: tools ## set up what is missing and run every test
-	go test -count=1 -timeout 30m $(PACKAGES)
+	@go test -count=1 -timeout 30m $(PACKAGES)
+	@$(MAKE) --no-print-directory test-stack
 
 check: ## vet, format and module checks
 	go vet $(PACKAGES)

@@ -3,33 +3,34 @@ module github.com/kesher-io/kesher
 go 1.26
 
 require (
-	github.com/alecthomas/kong v1.17.0
-	github.com/aws/aws-cdk-go/awscdk/v2 v2.270.0
-	github.com/aws/aws-lambda-go v1.55.1
-	github.com/aws/aws-sdk-go-v2/config v1.33.18
-	github.com/aws/aws-sdk-go-v2/credentials v1.21.0
-	github.com/aws/aws-sdk-go-v2/service/dynamodb v1.74.0
-	github.com/aws/aws-sdk-go-v2/service/eventbridge v1.55.10
-	github.com/aws/aws-sdk-go-v2/service/lambda v1.114.3
-	github.com/aws/aws-sdk-go-v2/service/secretsmanager v1.50.11
-	github.com/aws/aws-sdk-go-v2/service/sesv2 v1.79.8
-	github.com/aws/aws-sdk-go-v2/service/ssm v1.82.0
-	github.com/aws/constructs-go/constructs/v10 v10.6.0
-	github.com/aws/jsii-runtime-go v1.139.0
-	github.com/cdklabs/cdk-nag-go/cdknag/v2 v2.38.2
-	github.com/cockroachdb/pebble/v2 v2.1.7
-	github.com/expr-lang/expr v1.17.8
-	github.com/osteele/liquid v1.9.2
-	github.com/preslavrachev/gomjml v0.10.0
-	github.com/rogpeppe/go-internal v1.14.1
-	github.com/segmentio/analytics-go/v3 v3.3.0
-	github.com/wneessen/go-mail v0.8.1
-	go.yaml.in/yaml/v3 v3.0.6
-	golang.org/x/net v0.57.0
-	golang.org/x/sync v0.22.0
-	golang.org/x/text v0.40.0
-	golang.org/x/time v0.3.0
-	pgregory.net/rapid v1.3.0
+	github.com/alecthomas/kong v1.17.0 // flags, verbs and help of the command
+	github.com/aws/aws-cdk-go/awscdk/v2 v2.270.0 // the stacks
+	github.com/aws/aws-lambda-go v1.55.1 // Lambda's runtime interface
+	github.com/aws/aws-sdk-go-v2 v1.48.0 // AWS, and the services below
+	github.com/aws/aws-sdk-go-v2/config v1.33.18 // the command's credentials, as every AWS tool finds them
+	github.com/aws/aws-sdk-go-v2/credentials v1.21.0 // a function's credentials
+	github.com/aws/aws-sdk-go-v2/service/dynamodb v1.74.0 // the store on AWS
+	github.com/aws/aws-sdk-go-v2/service/eventbridge v1.55.10 // events out
+	github.com/aws/aws-sdk-go-v2/service/lambda v1.114.3 // call functions, reach the console function
+	github.com/aws/aws-sdk-go-v2/service/secretsmanager v1.50.11 // the stack's secret
+	github.com/aws/aws-sdk-go-v2/service/sesv2 v1.79.8 // mail out
+	github.com/aws/aws-sdk-go-v2/service/ssm v1.82.0 // API keys
+	github.com/aws/constructs-go/constructs/v10 v10.6.0 // the stacks
+	github.com/aws/jsii-runtime-go v1.139.0 // the stacks
+	github.com/aws/smithy-go v1.28.9 // the SDK's error and retry types
+	github.com/cdklabs/cdk-nag-go/cdknag/v2 v2.38.2 // tests only: judges the stacks
+	github.com/cockroachdb/pebble/v2 v2.1.7 // the store of one machine
+	github.com/expr-lang/expr v1.17.8 // conditions' grammar
+	github.com/osteele/liquid v1.9.2 // templates' grammar
+	github.com/preslavrachev/gomjml v0.10.0 // MJML, at publish only
+	github.com/rogpeppe/go-internal v1.14.1 // tests only: the command's scripts
+	github.com/segmentio/analytics-go/v3 v3.3.0 // tests only: an official SDK drives collect
+	go.yaml.in/yaml/v3 v3.0.6 // catalogs, at publish only
+	golang.org/x/net v0.57.0 // HTML parsing, international domain names
+	golang.org/x/sync v0.22.0 // bounded groups of goroutines
+	golang.org/x/text v0.40.0 // languages and directions
+	golang.org/x/time v0.3.0 // token bucket of the sender
+	pgregory.net/rapid v1.3.0 // tests only: properties
 )
 
 require (
@@ -37,22 +38,18 @@ require (
 	github.com/Masterminds/semver/v3 v3.5.0 // indirect
 	github.com/RaduBerinde/axisds v0.1.0 // indirect
 	github.com/RaduBerinde/btreemap v0.0.0-20250419174037-3d62b7205d54 // indirect
-	github.com/aws/aws-sdk-go-v2 v1.48.0 // indirect
 	github.com/aws/aws-sdk-go-v2/aws/protocol/eventstream v1.7.27 // indirect
 	github.com/aws/aws-sdk-go-v2/feature/ec2/imds v1.20.9 // indirect
 	github.com/aws/aws-sdk-go-v2/internal/configsources v1.5.12 // indirect
 	github.com/aws/aws-sdk-go-v2/internal/endpoints/v2 v2.8.12 // indirect
 	github.com/aws/aws-sdk-go-v2/internal/v4a v1.5.12 // indirect
 	github.com/aws/aws-sdk-go-v2/service/internal/accept-encoding v1.13.25 // indirect
-	github.com/aws/aws-sdk-go-v2/service/internal/checksum v1.11.13 // indirect
 	github.com/aws/aws-sdk-go-v2/service/internal/endpoint-discovery v1.13.12 // indirect
 	github.com/aws/aws-sdk-go-v2/service/internal/presigned-url v1.14.12 // indirect
-	github.com/aws/aws-sdk-go-v2/service/internal/s3shared v1.20.12 // indirect
 	github.com/aws/aws-sdk-go-v2/service/signin v1.13.1 // indirect
 	github.com/aws/aws-sdk-go-v2/service/sso v1.39.5 // indirect
 	github.com/aws/aws-sdk-go-v2/service/ssooidc v1.44.5 // indirect
 	github.com/aws/aws-sdk-go-v2/service/sts v1.52.0 // indirect
-	github.com/aws/smithy-go v1.28.9 // indirect
 	github.com/beorn7/perks v1.0.1 // indirect
 	github.com/bmizerany/assert v0.0.0-20160611221934-b7ed37b82869 // indirect
 	github.com/cdklabs/awscdk-asset-awscli-go/awscliv1/v2 v2.2.292 // indirect
@@ -86,7 +83,6 @@ require (
 	github.com/prometheus/procfs v0.10.1 // indirect
 	github.com/segmentio/backo-go v1.0.0 // indirect
 	github.com/yuin/goldmark v1.7.16 // indirect
-	golang.org/x/crypto v0.54.0 // indirect
 	golang.org/x/exp v0.0.0-20230626212559-97b1e661b5df // indirect
 	golang.org/x/lint v0.0.0-20241112194109-818c5a804067 // indirect
 	golang.org/x/mod v0.38.0 // indirect

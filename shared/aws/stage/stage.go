@@ -13,12 +13,13 @@ import (
 
 	"github.com/kesher-io/kesher/shared/aws/env"
 	"github.com/kesher-io/kesher/shared/aws/lambda"
+	"github.com/kesher-io/kesher/shared/aws/transport"
 )
 
 // Config is the AWS configuration of who calls the command: environment, profile,
 // SSO, as every AWS tool finds it.
 func Config(ctx context.Context) (aws.Config, error) {
-	cfg, err := config.LoadDefaultConfig(ctx)
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithHTTPClient(transport.New()))
 	if err == nil && cfg.Region == "" {
 		err = errors.New("no region (set AWS_REGION, or a region in the profile)")
 	}
