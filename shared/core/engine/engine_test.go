@@ -223,6 +223,28 @@ func TestExitEndsTheRunAndTheSameFactMayEnterAnew(t *testing.T) {
 	}
 }
 
+func TestAFactOfAnotherKeyMayEndARunButBeginsOnlyItsOwn(t *testing.T) {
+	w := newWorld(t, cart(func(d *journey.Definition) {
+		d.Entry.Key, d.Exit[0].Event = "event.cart_id", "Product Added"
+	}))
+	ofCart := func(key string, f *fact.Fact) engine.Result {
+		in := w.input()
+		in.Key, in.Fact = key, f
+		return w.decide(in)
+	}
+	ofCart("a", w.event("Product Added", 0, map[string]any{"cart_id": "a"}))
+	w.after(time.Minute)
+	b := w.event("Product Added", 0, map[string]any{"cart_id": "b"})
+	ofCart("a", b)
+	w.is(engine.Exited, "wait-1h")
+	if w.run.Tally != (engine.Tally{Started: 1, Exited: 1}) {
+		t.Fatalf("tally of cart a %+v", w.run.Tally)
+	}
+	w.run = nil
+	ofCart("b", b)
+	w.is(engine.Waiting, "wait-1h")
+}
+
 func TestExitCountsByOwnTimeThenArrival(t *testing.T) {
 	for _, c := range []struct {
 		name string

@@ -1,11 +1,13 @@
 package engine
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/kesher-io/kesher/shared/core/condition"
 	"github.com/kesher-io/kesher/shared/core/fact"
 	"github.com/kesher-io/kesher/shared/core/ident"
+	"github.com/kesher-io/kesher/shared/core/journey"
 )
 
 // Why a fact did not start a run, as explain prints it.
@@ -28,11 +30,26 @@ const maxLag = 24 * time.Hour
 // maxHops bounds chains in which one journey's `set` makes another begin (J05).
 const maxHops = 8
 
+// EntryKey is the key that a run begun by f has; without one, or with a null,
+// there is one run at a time.
+func EntryKey(j *journey.Journey, f *fact.Fact) string {
+	if j.EntryKey == nil {
+		return ""
+	}
+	v, err := j.EntryKey.Value(condition.Input{Now: f.In.Time(), Event: f.Props, Entry: f.Props})
+	if err != nil || v == nil {
+		return ""
+	}
+	return fmt.Sprint(v)
+}
+
 // enter starts a run when the fact is an entry of the live version. The run id
-// derives from the fact, so the same fact never makes another run.
+// derives from the fact, so the same fact never makes another run. A fact of
+// another key concerns this passage only as long as it is under way: it begins
+// its own.
 func (d *decision) enter(f *fact.Fact) error {
 	live := &d.in.Live
-	if live.Journey == nil || !live.Journey.Enters(*f) {
+	if live.Journey == nil || !live.Journey.Enters(*f) || EntryKey(live.Journey, f) != d.in.Key {
 		return nil
 	}
 	why, values, err := d.refusal(f)

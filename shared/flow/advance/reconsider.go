@@ -26,7 +26,7 @@ func (s *Service) Reconsider(ctx context.Context, customer, journey string, stor
 	if err != nil || f == nil || j == nil || !j.Enters(f.Fact) {
 		return nil, err
 	}
-	in := engine.Input{Customer: customer, Epoch: c.epoch, Key: entryKey(j, &f.Fact), Fact: &f.Fact, Clock: f.In.Time()}
+	in := engine.Input{Customer: customer, Epoch: c.epoch, Key: engine.EntryKey(j, &f.Fact), Fact: &f.Fact, Clock: f.In.Time()}
 	if run := c.runs[runKey{journey, in.Key}.sk()]; run != nil {
 		if run.doc.State.Live() {
 			return nil, nil

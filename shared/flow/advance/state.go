@@ -2,7 +2,6 @@ package advance
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 	"sort"
@@ -107,26 +106,13 @@ func (c *customerState) interested(f *fact.Fact) []runKey {
 	}
 	for _, j := range c.live.Journeys {
 		if j.Enters(*f) {
-			if key := (runKey{j.Name, entryKey(j, f)}); !slices.Contains(keys, key) {
+			if key := (runKey{j.Name, engine.EntryKey(j, f)}); !slices.Contains(keys, key) {
 				keys = append(keys, key)
 			}
 		}
 	}
 	sort.Slice(keys, func(a, b int) bool { return keys[a].sk() < keys[b].sk() })
 	return keys
-}
-
-// entryKey is the key a new run would have; without one, or with a null, there
-// is one passage at a time.
-func entryKey(j *journey.Journey, f *fact.Fact) string {
-	if j.EntryKey == nil {
-		return ""
-	}
-	v, err := j.EntryKey.Value(condition.Input{Now: f.In.Time(), Event: f.Props, Entry: f.Props})
-	if err != nil || v == nil {
-		return ""
-	}
-	return fmt.Sprint(v)
 }
 
 // version is what one version of a journey may see now.
