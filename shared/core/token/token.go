@@ -49,7 +49,7 @@ const (
 	tagSize = sha256.Size / 2
 	// MaxLength bounds the work on foreign text; a redirect target is at most 2 KB.
 	MaxLength = 4096
-	minKey   = 32
+	minKey    = 32
 )
 
 // Keyring holds the keys of one stack: the current one signs, all of them open.
