@@ -241,3 +241,12 @@ func TestReportOfAPlayedHistoryIsWhatTheDefinitionSays(t *testing.T) {
 		}
 	}
 }
+
+func TestALineThatWasRefusedCountsWhenItsRepetitionIsTaken(t *testing.T) {
+	added := `{"type":"track","messageId":"2","userId":"dana","timestamp":"2026-03-01T08:00:00Z","event":"Product Added","properties":{"price":5}}`
+	granted := `{"type":"consent","messageId":"1","userId":"dana","time":"2026-03-01T08:00:00Z","purpose":"personalization","state":"granted","evidence":{"basis":"consent","source":"shop"}}`
+	got := playHistory(t, []byte(strings.Join([]string{added, added, granted, added, added}, "\n")), t.TempDir())
+	if got.Events != 2 || got.Rejected["not_permitted"] != 2 {
+		t.Fatalf("%d events, rejected %v", got.Events, got.Rejected)
+	}
+}

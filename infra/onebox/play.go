@@ -113,22 +113,23 @@ func (p *player) round(ctx context.Context, lines []line, worked bool) error {
 	return p.drain(ctx)
 }
 
-// tally counts a line: a repeated messageId once.
+// tally counts a line: a refused one by its code, of the accepted ones a repeated
+// messageId once.
 func (p *player) tally(l line, code string) {
-	first := p.first(l)
-	switch {
-	case code != "":
-		if p.progress.Rejected == nil {
-			p.progress.Rejected = map[string]int{}
+	if code == "" {
+		if p.first(l) {
+			p.progress.Accepted++
 		}
-		p.progress.Rejected[code]++
-		p.refused(l, code)
-	case first:
-		p.progress.Accepted++
+		return
 	}
+	if p.progress.Rejected == nil {
+		p.progress.Rejected = map[string]int{}
+	}
+	p.progress.Rejected[code]++
+	p.refused(l, code)
 }
 
-// first says whether the line's id has not been seen before.
+// first says whether no line with the id was taken before.
 func (p *player) first(l line) bool {
 	if l.id == "" {
 		return true
