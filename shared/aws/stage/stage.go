@@ -8,6 +8,7 @@ import (
 	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 
@@ -19,7 +20,10 @@ import (
 // Config is the AWS configuration of who calls the command: environment, profile,
 // SSO, as every AWS tool finds it.
 func Config(ctx context.Context) (aws.Config, error) {
-	cfg, err := config.LoadDefaultConfig(ctx, config.WithHTTPClient(transport.New()))
+	cfg, err := config.LoadDefaultConfig(ctx)
+	if client, ok := cfg.HTTPClient.(*awshttp.BuildableClient); ok {
+		cfg.HTTPClient = transport.Over(client) // the loader takes no other client when AWS_CA_BUNDLE is set
+	}
 	if err == nil && cfg.Region == "" {
 		err = errors.New("no region (set AWS_REGION, or a region in the profile)")
 	}

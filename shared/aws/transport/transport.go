@@ -18,9 +18,13 @@ import (
 )
 
 // New returns a client like the SDK's own. It is safe for concurrent use.
-func New() *http.Client {
+func New() *http.Client { return Over(awshttp.NewBuildableClient()) }
+
+// Over returns a client like the given one, which may have been told more: a
+// company's own certificates (AWS_CA_BUNDLE), a proxy.
+func Over(client *awshttp.BuildableClient) *http.Client {
 	return &http.Client{
-		Transport: Mend(awshttp.NewBuildableClient().GetTransport()),
+		Transport: Mend(client.GetTransport()),
 		// As the SDK has it: a redirect is an answer like any other.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
