@@ -56,6 +56,9 @@ func (v *runVerb) config() (onebox.Config, error) {
 	if v.Port < 0 || v.Port > 65535 {
 		return c, usagef("--port %d: ports go from 0 to 65535", v.Port)
 	}
+	if err := c.Check(); err != nil {
+		return c, usageError{err}
+	}
 	var err error
 	c.Until, c.UntilIdle, err = v.until()
 	return c, err

@@ -57,7 +57,7 @@ type Box struct {
 // the address that links in mails get.
 func Open(ctx context.Context, c Config, base string, out io.Writer, log *slog.Logger) (_ *Box, err error) {
 	c = c.withDefaults()
-	if err := c.check(); err != nil {
+	if err := c.Check(); err != nil {
 		return nil, err
 	}
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {

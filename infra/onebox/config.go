@@ -72,9 +72,10 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-func (c Config) check() error {
+// Check says what of c can't be asked for, or not together.
+func (c Config) Check() error {
 	switch {
-	case c.Speed < 0 || c.Speed > 1e6:
+	case !(c.Speed > 0 && c.Speed <= 1e6): // also when it is no number
 		return fmt.Errorf("--speed %v: give virtual seconds per real second, above 0 and up to 1000000", c.Speed)
 	case c.EventClock && c.Play == "" && !c.Demo:
 		return errors.New("--clock event needs a file to play (add --play FILE)")

@@ -19,7 +19,7 @@ import (
 // What a person or a program reads goes to out, diagnostics to diag.
 func Run(ctx context.Context, c Config, out, diag io.Writer) error {
 	c = c.withDefaults()
-	if err := c.check(); err != nil {
+	if err := c.Check(); err != nil {
 		return err
 	}
 	l, err := listen(c.Port)
