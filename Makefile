@@ -23,7 +23,7 @@ run: build/kesher ## run everything on this machine: API, pages, console, mailbo
 build/kesher: $(shell find events functions infra shared -name '*.go' -not -path '*/node_modules/*' -not -name '*_test.go') $(shell find shared/catalog events -type f) go.mod go.sum
 	@mkdir -p build
 	@echo "building (the first time takes a minute or two)" >&2
-	@go build -trimpath -o $@ ./infra/kesher
+	@go build -o $@ ./infra/kesher
 
 test: tools ## set up what is missing and run every test
 	@go test -count=1 -timeout 30m $(PACKAGES)
