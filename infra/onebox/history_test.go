@@ -250,3 +250,24 @@ func TestALineThatWasRefusedCountsWhenItsRepetitionIsTaken(t *testing.T) {
 		t.Fatalf("%d events, rejected %v", got.Events, got.Rejected)
 	}
 }
+
+// The first of two customers who share an address owns it, however it is
+// written and however many lines of hers come before.
+func TestTheOrderOfTheFileDecidesWhoseAnAddressIs(t *testing.T) {
+	lines := []string{
+		`{"type":"track","messageId":"1","userId":"dana","timestamp":"2026-03-01T08:00:00Z","event":"Order Completed"}`,
+		`{"type":"identify","messageId":"2","userId":"dana","timestamp":"2026-03-01T08:00:00Z","traits":{"email":"dana@example.com"}}`,
+		`{"type":"identify","messageId":"3","userId":"noa","timestamp":"2026-03-02T08:00:00Z","traits":{"email":"Dana@Example.com"}}`,
+	}
+	for _, id := range []string{"dana", "noa"} {
+		for _, purpose := range []string{`"marketing","channel":"email"`, `"personalization"`} {
+			lines = append(lines, fmt.Sprintf(`{"type":"consent","userId":%q,"time":"2026-03-02T09:00:00Z","purpose":%s,"state":"granted","evidence":{"basis":"consent","source":"shop"}}`, id, purpose))
+		}
+	}
+	lines = append(lines, `{"type":"track","messageId":"4","userId":"dana","timestamp":"2026-03-02T10:00:00Z","event":"Product Added","properties":{"price":30}}`,
+		`{"type":"track","messageId":"6","userId":"noa","timestamp":"2026-03-03T12:00:00Z","event":"Order Completed"}`)
+	got := playHistory(t, []byte(strings.Join(lines, "\n")), t.TempDir())
+	if got.Messages.Sent != 1 {
+		t.Fatalf("messages %+v", got.Messages)
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 )
 
@@ -56,8 +57,9 @@ func readLine(n int, raw []byte) line {
 	var traits struct {
 		Email string `json:"email"`
 	}
-	_ = json.Unmarshal(h.Traits, &traits) // wrong traits are collect's to refuse
-	for kind, id := range map[string]string{"u": h.UserID, "a": h.AnonymousID, "p": h.PreviousID, "e": traits.Email} {
+	_ = json.Unmarshal(h.Traits, &traits)                       // wrong traits are collect's to refuse
+	address := strings.ToLower(strings.TrimSpace(traits.Email)) // as its hash is made (ident.Keys.Address)
+	for kind, id := range map[string]string{"u": h.UserID, "a": h.AnonymousID, "p": h.PreviousID, "e": address} {
 		if id != "" {
 			if kind == "p" {
 				kind = "a"
