@@ -18,8 +18,12 @@ import (
 	"github.com/kesher-io/kesher/shared/flow/history"
 )
 
-// newest is how many facts are decided again for one journey.
-const newest = 3
+// newest is how many facts are decided again for one journey; among
+// consentsRead changes of consent those to its purpose are looked for.
+const (
+	newest       = 3
+	consentsRead = 100
+)
 
 // reasonWould is why a fact that would start a run today started none.
 const reasonWould = "it would start a run as things are today; when it came they were not so, or it is still being worked"
@@ -163,25 +167,41 @@ func entryName(q *question, j *journey.Journey) (what string, purposes []string)
 func (s *Service) entryFacts(ctx context.Context, p *person, j *journey.Journey) ([]item.Item, error) {
 	switch e := j.Entry; {
 	case e.Event != "":
-		return s.newestOf(ctx, p, item.EventPrefix(e.Event))
+		return s.newestOf(ctx, p, item.EventPrefix(e.Event), newest)
 	case e.Response != "":
-		return s.newestOf(ctx, p, item.PrefixResponse+item.Part(e.Response)+"#")
+		return s.newestOf(ctx, p, item.PrefixResponse+item.Part(e.Response)+"#", newest)
 	case e.Profile != "" && p.profile != nil:
 		return []item.Item{*p.profile}, nil
 	case e.Consent != nil:
-		granted, err := s.newestOf(ctx, p, item.EventPrefix(fact.ConsentGranted))
-		if err != nil {
-			return nil, err
-		}
-		withdrawn, err := s.newestOf(ctx, p, item.EventPrefix(fact.ConsentWithdrawn))
-		return append(granted, withdrawn...), err
+		return s.consentFacts(ctx, p, j)
 	}
 	return nil, nil
 }
 
-func (s *Service) newestOf(ctx context.Context, p *person, prefix string) ([]item.Item, error) {
+// consentFacts are her newest changes of the very consent that starts the journey.
+func (s *Service) consentFacts(ctx context.Context, p *person, j *journey.Journey) ([]item.Item, error) {
+	var facts []item.Item
+	for _, name := range []string{fact.ConsentGranted, fact.ConsentWithdrawn} {
+		changes, err := s.newestOf(ctx, p, item.EventPrefix(name), consentsRead)
+		if err != nil {
+			return nil, err
+		}
+		for _, it := range changes {
+			var e fact.Event
+			if err := it.Decode(&e); err != nil {
+				return nil, err
+			}
+			if j.Enters(advance.EventFact(e)) {
+				facts = append(facts, it)
+			}
+		}
+	}
+	return facts[max(0, len(facts)-newest):], nil
+}
+
+func (s *Service) newestOf(ctx context.Context, p *person, prefix string, limit int) ([]item.Item, error) {
 	page, err := s.Store.Query(ctx, flow.Query{
-		Table: item.Customers, PK: item.CustomerPK(p.key), Prefix: prefix, Limit: newest, Backward: true,
+		Table: item.Customers, PK: item.CustomerPK(p.key), Prefix: prefix, Limit: limit, Backward: true,
 		Consistency: flow.Strong,
 	})
 	if err != nil {

@@ -165,6 +165,40 @@ func TestWithAKeyEachFactIsHeldAgainstTheRunOfItsOwnKey(t *testing.T) {
 	}
 }
 
+func TestOnlyTheConsentThatStartsTheJourneyIsHeldAgainstItsRun(t *testing.T) {
+	def := cart()
+	def.Entry = journey.Entry{Consent: &journey.ConsentEntry{Purpose: "marketing", Channel: "email"}}
+	w := newWorld(t, def)
+	w.happens(dana, "Consent Granted", map[string]any{"purpose": "marketing", "channel": "email", "state": "granted"})
+	w.clock.Advance(time.Minute)
+	w.happens(dana, "Consent Granted", map[string]any{"purpose": "personalization", "channel": "", "state": "granted"})
+	w.happens(dana, "Consent Withdrawn", map[string]any{"purpose": "marketing", "channel": "email", "state": "withdrawn"})
+	for _, l := range w.explain("cart") {
+		if l.Decision == "not entered" {
+			t.Fatalf("got %s", explain.Text(w.explain("cart")))
+		}
+	}
+}
+
+func TestWhatEndsARunIsToldBeforeTheRunItBegins(t *testing.T) {
+	def := cart()
+	def.Exit, def.Entry.Again = []journey.Exit{{Event: "Product Added"}}, journey.Again{}
+	w := newWorld(t, def)
+	for range 6 {
+		w.happens(dana, "Product Added", tent)
+		w.clock.Advance(time.Minute)
+	}
+	inside := false
+	for _, l := range w.explain("cart") {
+		if l.Decision != "entered" && l.Decision != "exit" {
+			continue
+		}
+		if inside = !inside; inside != (l.Decision == "entered") {
+			t.Fatalf("got %s", explain.Text(w.explain("cart")))
+		}
+	}
+}
+
 func TestAWouldBeEntryIsNeverToldAsOne(t *testing.T) {
 	w := newWorld(t, cart())
 	w.stores(dana, "Product Added", tent) // journey has not come to it

@@ -1,7 +1,9 @@
 package explain
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/kesher-io/kesher/shared/core/consent"
@@ -21,7 +23,7 @@ type person struct {
 	gate     consent.Gate
 	userID   profile.Secret
 	profile  *item.Item
-	runs     []engine.Run // under way and ended, without order
+	runs     []engine.Run // under way and ended, in the order in which they began
 	messages []message.Msg
 }
 
@@ -42,7 +44,11 @@ func (s *Service) read(ctx context.Context, customer string) (*person, error) {
 		Table: item.Customers, PK: item.CustomerPK(customer), From: item.PrefixMsg, To: after(item.PrefixRun),
 		Consistency: flow.Strong,
 	}
-	return p, flow.Each(ctx, s.Store, q, p.take)
+	if err := flow.Each(ctx, s.Store, q, p.take); err != nil {
+		return nil, err
+	}
+	slices.SortStableFunc(p.runs, func(a, b engine.Run) int { return cmp.Compare(a.Entered, b.Entered) })
+	return p, nil
 }
 
 // after is the first sort key behind all that begin with a prefix, which ends in #.
