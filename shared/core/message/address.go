@@ -134,8 +134,10 @@ func isWords(s string) bool {
 	return true
 }
 
+// isLoopback: localhost and what lies below it are this machine (RFC 6761
+// section 6.3).
 func isLoopback(host string) bool {
-	if host == "localhost" {
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
 		return true
 	}
 	ip, err := netip.ParseAddr(host)

@@ -197,8 +197,10 @@ func checkURL(address string) error {
 	}
 }
 
+// isLoopback: localhost and what lies below it are this machine (RFC 6761
+// section 6.3).
 func isLoopback(host string) bool {
-	if host == "localhost" {
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
 		return true
 	}
 	ip, err := netip.ParseAddr(host)

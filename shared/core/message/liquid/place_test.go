@@ -133,7 +133,7 @@ var hostile = []string{
 	"\x01javascript:alert(1)", "javascript&colon;alert(1)", "javascript&#58;alert(1)", "javascript&#x3a;alert(1)", "&#106;avascript:alert(1)",
 	"j&#97;v&#97;script:alert(1)", "java&Tab;script:alert(1)", "java&NewLine;script:alert(1)", "%6aavascript:alert(1)", "javascript%3aalert(1)",
 	"data:text/html,<script>alert(1)</script>", "data:text/html;base64,PHNjcmlwdD4=", "DATA:,x", "vbscript:msgbox(1)", "file:///etc/passwd",
-	"ftp://s.example/x", "http://s.example/", "http://169.254.169.254/latest/meta-data", "http://localhost.evil.example/", "http://127.0.0.1.evil.example/",
+	"ftp://s.example/x", "http://s.example/", "http://169.254.169.254/latest/meta-data", "http://localhost.evil.example/", "http://evillocalhost/", "http://127.0.0.1.evil.example/",
 	"//evil.example/x", "/relative", "relative", "https:", "https:///x", "https:evil", "mailto:", "tel:", "blob:x", "about:blank", "view-source:x", "\\\\evil", "ws://x.example", "", " ",
 }
 
@@ -158,7 +158,7 @@ func TestE16LinksAreHTTPSMailtoOrTelAfterDecoding(t *testing.T) {
 	}
 	for _, link := range []string{
 		"https://s.example", "HTTPS://s.example/?a=1&b=2#c", "mailto:a@b.example?subject=x", "tel:+972-3-1234567",
-		"http://127.0.0.1:8080/u/x", "http://localhost:8080/", "http://[::1]:8080/", "https://s.example/javascript:x",
+		"http://127.0.0.1:8080/u/x", "http://localhost:8080/", "http://api.localhost:8080/", "http://[::1]:8080/", "https://s.example/javascript:x",
 	} {
 		if _, err := rendered(HTML, LTR, `<a href="{{ v }}">x</a><a href="`+link+`">y</a>`, map[string]any{"v": link}); err != nil {
 			t.Errorf("%s: %v", link, err)
