@@ -38,7 +38,7 @@ func (s *Service) Fact(ctx context.Context, customer string, in Fact) error {
 	if err != nil {
 		return err
 	}
-	c, err := s.open(ctx, customer, live)
+	c, err := s.open(ctx, customer, live, &in.Fact)
 	if err != nil || c == nil {
 		return err
 	}
@@ -85,7 +85,7 @@ func (s *Service) one(ctx context.Context, customer, runSK string, t trigger) er
 	if err != nil {
 		return err
 	}
-	c, err := s.open(ctx, customer, live)
+	c, err := s.open(ctx, customer, live, nil)
 	if err != nil || c == nil {
 		return err
 	}

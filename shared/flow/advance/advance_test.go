@@ -444,3 +444,28 @@ func reversed(list []item.Item) []item.Item {
 	slices.Reverse(list)
 	return list
 }
+
+// gets counts reads of single items.
+type gets struct {
+	flow.Store
+	n int
+}
+
+func (g *gets) Get(ctx context.Context, c flow.Consistency, keys ...item.Key) ([]*item.Item, error) {
+	g.n++
+	return g.Store.Get(ctx, c, keys...)
+}
+
+func TestAFactThatConcernsNobodyCostsOneQuery(t *testing.T) {
+	b := newBench(t, cart())
+	counted := &gets{Store: b.store}
+	b.Store = counted
+	b.happens("Order Completed", nil)
+	if counted.n != 0 {
+		t.Fatalf("%d reads besides the runs", counted.n)
+	}
+	b.happens("Product Added", dear)
+	if counted.n != 1 {
+		t.Fatalf("%d reads for an entry, want one", counted.n)
+	}
+}

@@ -17,7 +17,7 @@ func (s *Service) Reconsider(ctx context.Context, customer, journey string, stor
 	if err != nil {
 		return nil, err
 	}
-	c, err := s.open(ctx, customer, live)
+	c, err := s.open(ctx, customer, live, nil)
 	if err != nil || c == nil {
 		return nil, err
 	}

@@ -42,16 +42,39 @@ type storedRun struct {
 func (r *storedRun) key() runKey { return runKey{r.doc.Journey, r.doc.Key} }
 
 // open reads the customer; nil if she was erased, since nothing of an erased
-// customer moves on.
-func (s *Service) open(ctx context.Context, customer string, live *release.Release) (*customerState, error) {
+// customer moves on, or if f concerns no run and no journey of hers, which most
+// facts do. f is nil when a run of hers is the cause.
+func (s *Service) open(ctx context.Context, customer string, live *release.Release, f *fact.Fact) (*customerState, error) {
 	c := &customerState{store: s.Store, customer: customer, live: live}
-	if err := c.reload(ctx); err != nil || c.erased {
+	if err := c.readRuns(ctx); err != nil || f != nil && len(c.interested(f)) == 0 {
+		return nil, err
+	}
+	if err := c.readGate(ctx); err != nil || c.erased {
 		return nil, err
 	}
 	return c, nil
 }
 
 func (c *customerState) reload(ctx context.Context) error {
+	if err := c.readRuns(ctx); err != nil {
+		return err
+	}
+	return c.readGate(ctx)
+}
+
+func (c *customerState) readRuns(ctx context.Context) error {
+	c.runs = map[string]*storedRun{}
+	q := flow.Query{Table: item.Customers, PK: item.CustomerPK(c.customer), Prefix: item.PrefixRun, Consistency: flow.Strong}
+	return flow.Each(ctx, c.store, q, func(it item.Item) error {
+		run := &storedRun{item: &it}
+		c.runs[it.SK] = run
+		return it.Decode(&run.doc)
+	})
+}
+
+// readGate reads what the customer permits and who she is, after her runs: an
+// erasure in between is seen.
+func (c *customerState) readGate(ctx context.Context) error {
 	items, err := c.store.Get(ctx, flow.Strong, item.C(c.customer, item.SKGate), item.C(c.customer, item.SKProfile))
 	if err != nil {
 		return err
@@ -67,7 +90,8 @@ func (c *customerState) reload(ctx context.Context) error {
 	if p := items[1]; p != nil && p.E >= c.epoch {
 		c.stored = p
 	}
-	return c.readRuns(ctx)
+	maps.DeleteFunc(c.runs, func(_ string, r *storedRun) bool { return r.item.E < c.epoch })
+	return nil
 }
 
 // profile is what is known of the customer. Most facts concern no journey that
@@ -80,19 +104,6 @@ func (c *customerState) profile() (*profile.Profile, error) {
 		}
 	}
 	return c.read, nil
-}
-
-func (c *customerState) readRuns(ctx context.Context) error {
-	c.runs = map[string]*storedRun{}
-	q := flow.Query{Table: item.Customers, PK: item.CustomerPK(c.customer), Prefix: item.PrefixRun, Consistency: flow.Strong}
-	return flow.Each(ctx, c.store, q, func(it item.Item) error {
-		run := &storedRun{item: &it}
-		if it.E < c.epoch {
-			return nil
-		}
-		c.runs[it.SK] = run
-		return it.Decode(&run.doc)
-	})
 }
 
 // interested are the passages that a fact may concern: every run under way, and
