@@ -177,7 +177,7 @@ func (c *Call) checkType() *Refusal {
 
 func oneOf(userID, anonymousID Personal) *Refusal {
 	if userID.Reveal() == "" && anonymousID.Reveal() == "" {
-		return Refuse(InvalidField, "userId", "or anonymousId must be given")
+		return Refuse(InvalidField, "userId", "must be given, or anonymousId")
 	}
 	return nil
 }
