@@ -131,12 +131,23 @@ func (d *data) newSecret(id, says string, draw *awssecretsmanager.SecretStringGe
 	return awssecretsmanager.NewSecret(d.stack, jsii.String(id), props)
 }
 
+// arnOf is a secret's ARN, by the attribute that says so: what Ref gives is the
+// same on AWS, and the mere name in emulators.
+func arnOf(s awssecretsmanager.Secret) *string {
+	return s.Node().DefaultChild().(awssecretsmanager.CfnSecret).AttrId()
+}
+
 // serverKeyParameter is the server key as the Parameter Store names it: it hands
 // out secrets of Secrets Manager under this prefix (Systems Manager user guide,
 // "Referencing AWS Secrets Manager secrets from Parameter Store parameters").
-// CloudFormation itself cannot create a SecureString.
+// CloudFormation itself cannot create a SecureString. The name is the ARN's last
+// part without the random end: CloudFormation makes it of the logical id and one
+// more random text.
 func (d *data) serverKeyParameter() *string {
-	return awscdk.Fn_Join(jsii.String(""), jsii.Strings(secretsPath, *d.serverKey.SecretName()))
+	last := awscdk.Fn_Select(jsii.Number(6), awscdk.Fn_Split(jsii.String(":"), arnOf(d.serverKey), nil))
+	words := awscdk.Fn_Split(jsii.String("-"), last, nil)
+	return awscdk.Fn_Join(jsii.String(""), &[]*string{
+		jsii.String("/aws/reference/secretsmanager/"),
+		awscdk.Fn_Select(jsii.Number(0), words), jsii.String("-"), awscdk.Fn_Select(jsii.Number(1), words),
+	})
 }
-
-const secretsPath = "/aws/reference/secretsmanager/"

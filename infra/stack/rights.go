@@ -112,7 +112,7 @@ func (a *app) statement(r right) []awsiam.PolicyStatement {
 	case addInsights:
 		return one([]string{"dynamodb:UpdateItem"}, on(insights))
 	case readSecret:
-		return one([]string{"secretsmanager:GetSecretValue"}, a.data.secret.SecretArn())
+		return one([]string{"secretsmanager:GetSecretValue"}, arnOf(a.data.secret))
 	case emit:
 		return one([]string{"events:PutEvents"}, a.bus.EventBusArn())
 	default:
@@ -124,7 +124,7 @@ func (a *app) statement(r right) []awsiam.PolicyStatement {
 func (a *app) further(r right) []awsiam.PolicyStatement {
 	switch r {
 	case readKeys:
-		keys := []*string{a.data.serverKey.SecretArn()}
+		keys := []*string{arnOf(a.data.serverKey)}
 		if a.IdentitySecret != "" {
 			keys = append(keys, &a.IdentitySecret)
 		}

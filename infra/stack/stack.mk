@@ -1,6 +1,6 @@
 # Included by the Makefile. The stack's packages take minutes to compile the
 # first time, so they have targets of their own.
-.PHONY: synth deploy test-stack
+.PHONY: synth deploy test-stack e2e
 CDK := infra/tools/node_modules/.bin/cdk
 STAGE ?= dev
 CDKFLAGS = -c stage=$(STAGE) $(if $(DOMAIN),-c domain=$(DOMAIN)) $(C)
@@ -15,3 +15,6 @@ deploy: tools-node ## deploy both stacks (DOMAIN=mail.example.com; STAGE, C="-c 
 
 test-stack: tools ## the tests of the stacks
 	go test -count=1 -timeout 15m ./infra/stack/... ./infra/cdk/...
+
+e2e: tools ## deploy both stacks into an emulator and send a customer's click through them
+	KESHER_E2E=1 go test -count=1 -timeout 20m ./infra/e2e

@@ -84,8 +84,10 @@ func start(t testing.TB, python string, environment []string) (string, error) {
 		return "", err
 	}
 	defer log.Close()
+	endpoint := "http://127.0.0.1:" + port
 	cmd := exec.Command(python, "-c", program)
 	cmd.Env = append(os.Environ(),
+		"AWS_ENDPOINT_URL="+endpoint, // by which the functions that it runs find it
 		"BIND_HOST=127.0.0.1", "GATEWAY_PORT="+port, "TMPDIR="+t.TempDir(), "LOG_LEVEL=WARNING", "PYTHONUNBUFFERED=1")
 	cmd.Env = append(cmd.Env, environment...)
 	cmd.Stdout, cmd.Stderr = log, log
@@ -105,7 +107,6 @@ func start(t testing.TB, python string, environment []string) (string, error) {
 		leash.Close()
 		<-gone
 	}
-	endpoint := "http://127.0.0.1:" + port
 	if err := await(endpoint, gone); err != nil {
 		stop()
 		said, _ := os.ReadFile(log.Name())
