@@ -123,7 +123,7 @@ func (b *Box) playDemo(ctx context.Context) error {
 	if err := b.put(ctx, demoKey, b.demo); err != nil {
 		return err
 	}
-	fmt.Fprintf(b.out, "kesher: demo done; see %s/ and %s/mailbox\n", b.base, b.base)
+	fmt.Fprintf(b.out, "kesher: demo done\nkesher: see %s/ and %s/mailbox\n", b.base, b.base)
 	return nil
 }
 
