@@ -172,21 +172,41 @@ func (d *decision) leave(f *fact.Fact) (done bool, err error) {
 		return false, err
 	}
 	if d.run.Out != nil {
-		if d.run.Exiting == "" {
-			d.run.Exiting = f.Name
-			d.changed = true
-		}
+		d.exitLater(f)
 		return true, nil
 	}
 	if node, ok := d.in.Walk.Journey.Node(d.run.Step); ok && node.Kind == journey.KindSend && d.run.State == Waiting {
 		// A held message: deliver, woken once more, records that it will not leave.
 		d.changed = true
 		d.send(node)
-		d.run.Exiting = f.Name
+		d.exitLater(f)
 		return true, nil
 	}
 	d.exit(f.Name)
 	return false, nil
+}
+
+// exitLater marks the run with the exit that waits for its command's outcome.
+func (d *decision) exitLater(f *fact.Fact) {
+	if d.run.Exiting != "" {
+		return
+	}
+	d.run.Exiting, d.changed = f.Name, true
+	if d.mayEnter(f) {
+		d.run.Next = f
+	}
+}
+
+// depart ends the run by an exit that waited. Its fact may enter anew now, as it
+// would have at once.
+func (d *decision) depart(event string) error {
+	next := d.run.Next
+	d.exit(event)
+	if next == nil {
+		return nil
+	}
+	d.cause = next.ID
+	return d.enter(next)
 }
 
 // exits says whether f ends this run: it is an exit of the version the run
@@ -262,8 +282,7 @@ func (d *decision) onDone() error {
 	}
 	d.run.Out = nil
 	if d.run.Exiting != "" {
-		d.exit(d.run.Exiting)
-		return nil
+		return d.depart(d.run.Exiting)
 	}
 	return d.walk(node.Next)
 }
@@ -308,8 +327,7 @@ func (d *decision) held(m *MsgInput) error {
 	r := d.run
 	d.mark(KindHeld, r.Step, m.Reason, nil)
 	if r.Exiting != "" {
-		d.exit(r.Exiting)
-		return nil
+		return d.depart(r.Exiting)
 	}
 	r.Out, r.Try, r.Looks = nil, 0, 0
 	r.State, r.Due, r.At = Waiting, m.Until, d.now
@@ -352,8 +370,7 @@ func (d *decision) settled(m *MsgInput) error {
 	}
 	r.Out, r.Exiting = nil, ""
 	if exit != "" {
-		d.exit(exit)
-		return nil
+		return d.depart(exit)
 	}
 	return d.walk(node.Next)
 }
@@ -368,7 +385,7 @@ func (d *decision) exit(event string) {
 func (d *decision) finish(state State, why string) {
 	r := d.run
 	r.State, r.End, r.EndAt, r.At = state, why, d.now, d.now
-	r.Out, r.Exiting, r.Due, r.Try, r.Looks = nil, "", 0, 0, 0
+	r.Out, r.Exiting, r.Next, r.Due, r.Try, r.Looks = nil, "", nil, 0, 0, 0
 	d.changed = true
 }
 

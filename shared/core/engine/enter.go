@@ -48,8 +48,7 @@ func EntryKey(j *journey.Journey, f *fact.Fact) string {
 // another key concerns this passage only as long as it is under way: it begins
 // its own.
 func (d *decision) enter(f *fact.Fact) error {
-	live := &d.in.Live
-	if live.Journey == nil || !live.Journey.Enters(*f) || EntryKey(live.Journey, f) != d.in.Key {
+	if !d.mayEnter(f) {
 		return nil
 	}
 	why, values, err := d.refusal(f)
@@ -61,6 +60,12 @@ func (d *decision) enter(f *fact.Fact) error {
 		return nil
 	}
 	return d.begin(f, values)
+}
+
+// mayEnter: the fact is an entry of the live version, under this very key.
+func (d *decision) mayEnter(f *fact.Fact) bool {
+	live := d.in.Live.Journey
+	return live != nil && live.Enters(*f) && EntryKey(live, f) == d.in.Key
 }
 
 // refusal says why f starts no run, cheap reasons first.
@@ -90,9 +95,13 @@ func (d *decision) refusal(f *fact.Fact) (why string, values map[string]any, err
 }
 
 // repeated: f arrived no later than the last decision, and is not the very fact
-// that ended the run in this one.
+// that ends the run in this one.
 func (d *decision) repeated(f *fact.Fact) bool {
-	return d.in.Run != nil && f.In <= d.in.Run.At
+	r := d.in.Run
+	if r == nil || r.Next != nil && r.Next.ID == f.ID {
+		return false
+	}
+	return f.In <= r.At
 }
 
 // wanted evaluates the entry's conditions.

@@ -46,6 +46,8 @@ type Run struct {
 	Out      *Command   `json:"x,omitempty"`  // the outbox: this decision's command
 	// Exiting: an exit came while a message was due; the run leaves through its MSG.
 	Exiting string `json:"ex,omitempty"`
+	// Next is that exit's fact, where it may enter anew once the run has left.
+	Next *fact.Fact `json:"nx,omitempty"`
 	// Try is bumped to wake deliver about the same message.
 	Try   int    `json:"try,omitempty"`
 	Looks int    `json:"lk,omitempty"` // looks at an unknown outcome

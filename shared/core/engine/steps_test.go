@@ -264,3 +264,43 @@ func TestConditionAsksForTheEventsItReads(t *testing.T) {
 	w.feed(in.Fact)
 	w.is(engine.Waiting, "wait-1h")
 }
+
+// One fact exits first and may then enter anew, also when the exit has to wait
+// for what becomes of a message.
+func TestAnExitThatWaitedMayEnterAnew(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		held bool
+		late time.Duration // how old the fact is when it arrives
+		want engine.Tally
+	}{
+		{"while a message is due", false, 0, engine.Tally{Started: 2, Exited: 1}},
+		{"while it is held", true, 0, engine.Tally{Started: 2, Exited: 1}},
+		{"unless it is not fresh", false, 2 * time.Hour, engine.Tally{Started: 1, Exited: 1}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t, cart(func(d *journey.Definition) { d.Entry.Event = "Order Completed" }))
+			w.happens("Order Completed", nil)
+			w.after(3 * time.Hour)
+			w.run.Due = w.now.UnixMilli() // so that the late fact is newer than the entry
+			w.due()
+			if c.held {
+				w.outcome(message.Held, message.ReasonQuiet, w.now.Add(8*time.Hour))
+			}
+			w.after(time.Minute)
+			w.feed(w.event("Order Completed", c.late, nil))
+			w.is(engine.Sending, "send-reminder")
+			w.after(time.Second)
+			w.outcome(message.Skipped, message.ReasonExit, time.Time{})
+			if w.run.Tally != c.want || w.run.Next != nil {
+				t.Fatalf("tally %+v, next %v", w.run.Tally, w.run.Next)
+			}
+			if c.want.Started == 2 {
+				w.is(engine.Waiting, "wait-1h")
+				if len(w.past) != 1 || w.past[0].State != engine.Exited {
+					t.Fatalf("past %+v", w.past)
+				}
+			}
+		})
+	}
+}

@@ -82,7 +82,11 @@ func (s *Service) input(ctx context.Context, c *customerState, key runKey, t tri
 		in.Done = in.Run != nil && in.Run.ID == t.done
 	}
 	in.Msg, in.Look = t.msg, t.look
-	return in, own, s.versions(ctx, c, key.journey, &in, t.fact)
+	f := t.fact
+	if f == nil && in.Run != nil && in.Run.Next != nil { // it may enter when the run has left
+		f = &Fact{Fact: *in.Run.Next, Purposes: purposes(c.live, in.Run.Next.Name)}
+	}
+	return in, own, s.versions(ctx, c, key.journey, &in, f)
 }
 
 // overdue: the fact arrived after the run's timer was due, and the clock has
