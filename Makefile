@@ -7,7 +7,7 @@ include infra/stack/stack.mk
 PORT ?= 8080
 DATA ?= .kesher
 # Everything but the CDK packages, which take minutes to compile.
-PACKAGES = $(shell go list ./... | grep -v /infra/stack | grep -v /infra/cdk)
+PACKAGES = $(shell go list ./... | grep -vE '/infra/(stack|cdk|e2e)')
 
 # Where goroutines meet.
 RACY = ./functions/... ./infra/onebox ./shared/aws/streams ./shared/flow/... ./shared/local/... ./shared/core/condition ./shared/core/message/...
@@ -27,7 +27,7 @@ build/kesher: $(shell find events functions infra shared -name '*.go' -not -path
 
 test: tools ## set up what is missing and run every test
 	@go test -count=1 -timeout 30m $(PACKAGES)
-	@$(MAKE) --no-print-directory test-stack
+	@$(MAKE) --no-print-directory test-stack e2e
 
 check: ## vet, format and module checks
 	go vet $(PACKAGES)
