@@ -81,7 +81,7 @@ func deploy(t *testing.T) *site {
 	s := &site{t: t, endpoint: ministack.Start(t)}
 	s.env = environment(t, s.endpoint)
 	s.http = &http.Client{Timeout: time.Minute, Transport: s.toEmulator(), CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	s.cdk("bootstrap", "aws://"+account+"/"+region, "--app", "true")
+	s.run(t.TempDir(), cli(), "bootstrap", "aws://"+account+"/"+region)
 	outputs := filepath.Join(t.TempDir(), "outputs.json")
 	s.cdk(append(deployArgs, "--outputs-file", outputs)...)
 	s.api = outputsOf(t, outputs)["Kesher-"+stage+"-App"]["ApiUrl"]
