@@ -23,6 +23,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -50,10 +51,7 @@ const (
 
 // settings of the deploy: the processor is this machine's, whose bootstraps
 // MiniStack runs, and SES has the domain already.
-var (
-	settings   = []string{"-c", "stage=" + stage, "-c", "domain=" + domain, "-c", "identity=existing", "-c", "arch=" + arch()}
-	deployArgs = append([]string{"deploy", "--all", "--require-approval", "never", "--progress", "events"}, settings...)
-)
+var settings = []string{"-c", "stage=" + stage, "-c", "domain=" + domain, "-c", "identity=existing", "-c", "arch=" + arch()}
 
 func arch() string {
 	return map[string]string{"amd64": "x86_64", "arm64": "arm64"}[runtime.GOARCH]
@@ -65,12 +63,13 @@ type site struct {
 	endpoint string // of AWS
 	api      string
 	env      []string
+	app      []string // flags that name another app than cdk.json does
 	calls    int
 	http     *http.Client
 }
 
-// deploy starts AWS and deploys the stage.
-func deploy(t *testing.T) *site {
+// deploy starts AWS, with what is added to its environment, and deploys the stage.
+func deploy(t *testing.T, app []string, emulator ...string) *site {
 	t.Helper()
 	if os.Getenv("KESHER_E2E") == "" {
 		t.Skip("SKIPPED: the deployed test takes minutes: make e2e")
@@ -78,12 +77,12 @@ func deploy(t *testing.T) *site {
 	if _, err := os.Stat(cli()); err != nil {
 		t.Fatalf("the CDK command is missing (make tools-node): %v", err)
 	}
-	s := &site{t: t, endpoint: ministack.Start(t)}
+	s := &site{t: t, app: append(app, "--output", t.TempDir()), endpoint: ministack.Start(t, emulator...)}
 	s.env = environment(t, s.endpoint)
 	s.http = &http.Client{Timeout: time.Minute, Transport: s.toEmulator(), CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	s.run(t.TempDir(), cli(), "bootstrap", "aws://"+account+"/"+region)
 	outputs := filepath.Join(t.TempDir(), "outputs.json")
-	s.cdk(append(deployArgs, "--outputs-file", outputs)...)
+	s.deploy("--outputs-file", outputs)
 	s.api = outputsOf(t, outputs)["Kesher-"+stage+"-App"]["ApiUrl"]
 	s.prepare()
 	return s
@@ -172,9 +171,15 @@ func (s *site) aws() aws.Config {
 	return aws.Config{Region: region, BaseEndpoint: &s.endpoint, Credentials: credentials.NewStaticCredentialsProvider("test", "test", "")}
 }
 
+func (s *site) deploy(more ...string) string {
+	s.t.Helper()
+	return s.cdk(append([]string{"deploy", "--all", "--require-approval", "never", "--progress", "events"}, more...)...)
+}
+
+// cdk is the CDK command on this stage.
 func (s *site) cdk(args ...string) string {
 	s.t.Helper()
-	return s.run(root(), cli(), args...)
+	return s.run(root(), cli(), slices.Concat(args, settings, s.app)...)
 }
 
 // kesher is the command, as an operator runs it.
@@ -206,6 +211,13 @@ func now() string { return time.Now().UTC().Format(time.RFC3339Nano) }
 // call makes one for the customer, as the shop's backend would.
 func (s *site) call(path string, body call) {
 	s.t.Helper()
+	if status, answer := s.try(path, body); status != http.StatusOK || strings.Contains(answer, "rejected") {
+		s.t.Fatalf("%s answers %d: %s", path, status, answer)
+	}
+}
+
+func (s *site) try(path string, body call) (status int, answer string) {
+	s.t.Helper()
 	s.calls++
 	body["userId"], body["messageId"] = user, fmt.Sprintf("call-%d", s.calls)
 	if path != "/v1/consents" {
@@ -221,9 +233,7 @@ func (s *site) call(path string, body call) {
 	}
 	r.Header.Set("Content-Type", "application/json")
 	r.SetBasicAuth(serverKey, "")
-	if status, answer := s.do(r); status != http.StatusOK || strings.Contains(answer, "rejected") {
-		s.t.Fatalf("%s answers %d: %s", path, status, answer)
-	}
+	return s.do(r)
 }
 
 func (s *site) do(r *http.Request) (status int, answer string) {
