@@ -47,7 +47,7 @@ type setting struct {
 	read       func(s *Settings, value string) error
 }
 
-// settings are all of them; the README's table is made of the same words.
+// settings are all of them, in the words that a wrong one is answered with.
 var settings = []setting{
 	{"stage", "prod, or any other name: letters and digits, at most 20 (default dev)", readStage},
 	{"domain", "the domain that mail is sent from, such as mail.example.com", readDomain},

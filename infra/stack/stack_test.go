@@ -167,7 +167,7 @@ func get(v any, path ...any) any {
 	return v
 }
 
-// text is a value in one line, for comparing and for messages.
+// compact is a value in one line, for comparing and for messages.
 func compact(v any) string {
 	b, err := json.Marshal(v)
 	if err != nil {
