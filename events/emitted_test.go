@@ -9,20 +9,24 @@ import (
 )
 
 func TestEmittedReadsAndWritesItsSample(t *testing.T) {
-	sample, err := os.ReadFile("testdata/emitted/email-bounced.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var e Emitted
-	if err := json.Unmarshal(sample, &e); err != nil {
-		t.Fatal(err)
-	}
-	if !e.At.Equal(time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)) || e.Properties["bounce_type"] != "Permanent" {
-		t.Fatalf("got %+v", e)
-	}
-	written, err := json.MarshalIndent(e, "", "  ")
-	if err != nil || !bytes.Equal(append(written, '\n'), sample) {
-		t.Fatalf("%v\n%s\nwant\n%s", err, written, sample)
+	for name, want := range map[string][2]string{
+		"email-bounced": {"bounce_type", "Permanent"}, "message-skipped": {"reason", "cap"}, "consent-withdrawn": {"purpose", "marketing"},
+	} {
+		sample, err := os.ReadFile("testdata/emitted/" + name + ".json")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var e Emitted
+		if err := json.Unmarshal(sample, &e); err != nil {
+			t.Fatal(err)
+		}
+		if !e.At.Equal(time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)) || e.Properties[want[0]] != want[1] {
+			t.Errorf("got %+v", e)
+		}
+		written, err := json.MarshalIndent(e, "", "  ")
+		if err != nil || !bytes.Equal(append(written, '\n'), sample) {
+			t.Errorf("%v\n%s\nwant\n%s", err, written, sample)
+		}
 	}
 }
 

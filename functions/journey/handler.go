@@ -1,7 +1,7 @@
 // Package journey is the function that reads facts from the stream: it feeds
-// each to the runs it concerns. It knows what may be retried and what is set
-// aside, and nothing of how runs move (flow/advance) or calls are taken in
-// (flow/collect).
+// each to the runs it concerns, and then to the outside bus. It knows what may be
+// retried and what is set aside, and nothing of how runs move (flow/advance), calls
+// are taken in (flow/collect) or what the bus is told (flow/emit).
 package journey
 
 import (
@@ -11,6 +11,7 @@ import (
 
 	"github.com/kesher-io/kesher/shared/core/item"
 	"github.com/kesher-io/kesher/shared/flow/advance"
+	"github.com/kesher-io/kesher/shared/flow/emit"
 	"github.com/kesher-io/kesher/shared/flow/faults"
 	"github.com/kesher-io/kesher/shared/flow/insights"
 )
@@ -18,6 +19,8 @@ import (
 // Handler works the records of the stream that are facts.
 type Handler struct {
 	Runs *advance.Service
+	// Outside tells the bus what the catalog opted in.
+	Outside *emit.Service
 	// Inbox takes a tracking call that an AWS user put into the table.
 	Inbox  func(ctx context.Context, it item.Item) error
 	Faults *faults.Service
@@ -47,7 +50,10 @@ func (h *Handler) work(ctx context.Context, c item.Change) (err error) {
 	if strings.HasPrefix(c.Key.PK, item.PrefixInbox) {
 		return h.Inbox(ctx, *c.New)
 	}
-	return h.Runs.Change(ctx, c.Old, c.New)
+	if err := h.Runs.Change(ctx, c.Old, c.New); err != nil {
+		return err
+	}
+	return h.Outside.Change(ctx, c.New)
 }
 
 // Done ends a batch: what was counted is added. It never fails a batch.

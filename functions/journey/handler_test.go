@@ -8,10 +8,13 @@ import (
 	"time"
 
 	"github.com/kesher-io/kesher/functions/journey"
+	"github.com/kesher-io/kesher/shared/core/fact"
 	"github.com/kesher-io/kesher/shared/core/item"
+	"github.com/kesher-io/kesher/shared/core/plan"
 	"github.com/kesher-io/kesher/shared/core/release"
 	"github.com/kesher-io/kesher/shared/flow"
 	"github.com/kesher-io/kesher/shared/flow/advance"
+	"github.com/kesher-io/kesher/shared/flow/emit"
 	"github.com/kesher-io/kesher/shared/flow/faults"
 	"github.com/kesher-io/kesher/shared/flow/insights"
 	"github.com/kesher-io/kesher/shared/testkit/fake"
@@ -24,6 +27,15 @@ func (r releases) Live(context.Context) (*release.Release, error) { return &rele
 func (r releases) Get(context.Context, string) (*release.Release, error) {
 	return &release.Release{}, r.err
 }
+
+// opted is a release that opted in one event.
+type opted string
+
+func (o opted) Live(context.Context) (*release.Release, error) {
+	return &release.Release{Plan: &plan.Plan{}, Settings: &plan.Settings{Emit: []string{string(o)}}}, nil
+}
+
+func (o opted) Get(ctx context.Context, _ string) (*release.Release, error) { return o.Live(ctx) }
 
 func newHandler(rels flow.Releases) (*journey.Handler, *faults.Service, *memstore.Store) {
 	clock := fake.NewClock(time.Date(2026, 11, 1, 9, 0, 0, 0, time.UTC))
@@ -82,6 +94,37 @@ func TestWhatMayPassIsTriedAgain(t *testing.T) {
 	}
 	if list, _ := set.List(context.Background()); len(list) != 0 {
 		t.Fatalf("set aside: %+v", list)
+	}
+}
+
+// bus refuses events as long as it is down.
+type bus struct {
+	down error
+	told []flow.Emitted
+}
+
+func (b *bus) Emit(_ context.Context, events ...flow.Emitted) error {
+	if b.down == nil {
+		b.told = append(b.told, events...)
+	}
+	return b.down
+}
+
+func TestAnEventThatTheBusDidNotTakeComesAgain(t *testing.T) {
+	rels := opted(fact.MessageSkipped)
+	h, set, store := newHandler(rels)
+	b := &bus{down: errors.New("1 events could not be put: InternalFailure")}
+	h.Outside = &emit.Service{Store: store, Releases: rels, Emitter: b}
+	c := change("EVENT#Message Skipped#y#z", `{"n":"Message Skipped","i":"z","p":{"reason":"cap"}}`, 1)
+	if err := h.Work(context.Background(), c); !errors.Is(err, b.down) {
+		t.Fatalf("err %v", err)
+	}
+	if list, _ := set.List(context.Background()); len(list) != 0 {
+		t.Fatalf("set aside: %+v", list)
+	}
+	b.down = nil
+	if err := h.Work(context.Background(), c); err != nil || len(b.told) != 1 || b.told[0].Detail["reason"] != "cap" {
+		t.Fatalf("told %+v (%v)", b.told, err)
 	}
 }
 

@@ -119,6 +119,9 @@ type Instance struct {
 // InstanceFile is its name in the data folder.
 const InstanceFile = "instance.json"
 
+// EmittedFile, in the data folder, is what stands for the EventBridge bus.
+const EmittedFile = "emitted.ndjson"
+
 func writeInstance(dir string, i Instance) error {
 	text, err := json.Marshal(i)
 	if err != nil {

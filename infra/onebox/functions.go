@@ -29,11 +29,13 @@ import (
 	"github.com/kesher-io/kesher/shared/flow/consents"
 	"github.com/kesher-io/kesher/shared/flow/deliver"
 	"github.com/kesher-io/kesher/shared/flow/delivery"
+	"github.com/kesher-io/kesher/shared/flow/emit"
 	"github.com/kesher-io/kesher/shared/flow/erase"
 	"github.com/kesher-io/kesher/shared/flow/faults"
 	"github.com/kesher-io/kesher/shared/flow/feedback"
 	"github.com/kesher-io/kesher/shared/flow/insights"
 	"github.com/kesher-io/kesher/shared/flow/preferences"
+	"github.com/kesher-io/kesher/shared/local/bus"
 	"github.com/kesher-io/kesher/shared/local/mailbox"
 	"github.com/kesher-io/kesher/shared/local/pump"
 	"github.com/kesher-io/kesher/shared/local/smtp"
@@ -95,7 +97,8 @@ func (b *Box) assemble() error {
 	prefs := &preferences.Service{
 		Store: b.dues, Clock: b.clock, Tokens: b.tokens, Releases: b.releases, Keys: b.keys, Ring: b.ring, Consents: writer, Collect: b.flows.collect, Counts: b.flows.counts,
 	}
-	journeys := &journeyfn.Handler{Runs: b.flows.advance, Inbox: b.flows.collect.Inbox, Faults: b.flows.faults, Counts: b.flows.counts, Log: b.log}
+	outside := &emit.Service{Store: b.dues, Releases: b.releases, Emitter: bus.New(filepath.Join(b.config.Data, EmittedFile))}
+	journeys := &journeyfn.Handler{Runs: b.flows.advance, Outside: outside, Inbox: b.flows.collect.Inbox, Faults: b.flows.faults, Counts: b.flows.counts, Log: b.log}
 	b.functions = functions{
 		collect:  httpapi.Handle(collectfn.New(b.collectConfig())),
 		pages:    httpapi.Handle(pagesfn.New(prefs, b.base, b.log)),

@@ -46,6 +46,13 @@ const (
 	SignalReceived    = "Signal Received" // Sec-GPC and the like
 )
 
+// Outward are the events that a catalog may opt in for the outside bus (CONTRACTS
+// section 6).
+var Outward = []string{
+	EmailDelivered, EmailOpened, EmailLinkClicked, EmailBounced, EmailMarkedAsSpam, Unsubscribed,
+	ConsentGranted, ConsentWithdrawn, SurveyAnswered, CustomerErased, MessageSkipped,
+}
+
 // Kind of a fact as the engine sees it.
 type Kind string
 

@@ -96,6 +96,7 @@ type Settings struct {
 	Identity   Identity          `json:"identity,omitempty"`
 	Test       Test              `json:"test,omitempty"`
 	Sources    map[string]Source `json:"sources,omitempty"`
+	Emit       []string          `json:"emit,omitempty"` // events that go out on the bus
 }
 
 // Brand is who speaks.

@@ -7,6 +7,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/kesher-io/kesher/shared/core/fact"
 	"github.com/kesher-io/kesher/shared/core/plan"
 )
 
@@ -34,6 +35,8 @@ var settingsShape = as(record(
 	key("identity", "what two profiles with one address mean", identityShape, func(s *settings) *plan.Identity { return &s.Identity }),
 	key("test", "who may be mailed by a stage that is not prod", testShape, func(s *settings) *plan.Test { return &s.Test }),
 	key("sources", "where calls come from", dict(id, sourceShape), func(s *settings) *map[string]plan.Source { return &s.Sources }),
+	key("emit", "Kesher's own events that are put on the EventBridge bus, without personal data", list(enum(fact.Outward...)),
+		func(s *settings) *[]string { return &s.Emit }),
 	key("blackout dates", "days without mail", list(date), func(s *settings) *[]string { return &s.blackout }),
 ), func(r *reader, n *yaml.Node, s settings) plan.Settings {
 	if s.blackout != nil {

@@ -98,6 +98,9 @@ func (s *Service) one(ctx context.Context, customer, runSK string, t trigger) er
 			return err
 		}
 	}
+	if err := s.tellSkipped(ctx, c, run, t.msg); err != nil {
+		return err
+	}
 	return s.decide(ctx, c, run.key(), t)
 }
 

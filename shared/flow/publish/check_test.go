@@ -81,6 +81,11 @@ settings.yaml:3:17: "0" is no count (write a whole number from 1 on)
 settings.yaml:4:21: "9pm" is no time of day (write it like "21:00")
 settings.yaml:5:7: "drop 24h" is no rule for late messages (write send, or drop after 24h)`},
 
+	{"an event that Kesher does not tell", []change{{"settings.yaml", "caps:", "emit: [Email Deliverd, Order Completed]\ncaps:"}},
+		"settings.yaml:3:8: \"Email Deliverd\" is not known here (did you mean Email Delivered?)\n" +
+			"settings.yaml:3:24: \"Order Completed\" is not known here (known here: Email Delivered, Email Opened, Email Link Clicked, Email Bounced, " +
+			"Email Marked as Spam, Unsubscribed, Consent Granted, Consent Withdrawn, Survey Answered, Customer Erased, Message Skipped)"},
+
 	// The plan.
 	{"A27 a trait without purposes", []change{{"plan.yaml", "origin: zero, purposes: [service, marketing]", "origin: zero, purposes: []"}},
 		`plan.yaml:7:3: "first_name" has no purposes (say what it may be used for)` + "\n" +
