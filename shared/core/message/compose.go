@@ -77,7 +77,7 @@ func (h *headers) with(boundary, text, html string) []byte {
 			continue
 		}
 		fmt.Fprintf(b, "--%s\r\nContent-Type: text/%s; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n", boundary, part.kind)
-		quote(b, part.content)
+		b.Write(quote(b.AvailableBuffer(), part.content))
 		b.WriteString("\r\n")
 	}
 	fmt.Fprintf(b, "--%s--\r\n", boundary)

@@ -419,7 +419,7 @@ func FuzzQuote(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		var b bytes.Buffer
-		quote(&b, s)
+		b.Write(quote(nil, s))
 		for _, line := range strings.Split(b.String(), "\r\n") {
 			if len(line) > maxLine || strings.HasSuffix(line, " ") || strings.HasSuffix(line, "\t") || strings.ContainsAny(line, "\r\n") {
 				t.Fatalf("line %q", line)

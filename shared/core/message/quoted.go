@@ -1,14 +1,12 @@
 package message
 
-import "bytes"
-
 // maxLine is the longest line of quoted-printable (RFC 2045 section 6.7 rule 5).
 const maxLine = 76
 
-// quote writes text as quoted-printable, its line breaks as CRLF. It does what
-// mime/quotedprintable does, five times as fast, which is a fifth of the time
+// quote appends text as quoted-printable, its line breaks as CRLF. It does what
+// mime/quotedprintable does, several times as fast, which is a fifth of the time
 // that a mail has (BenchmarkRender); FuzzQuote holds it against that package.
-func quote(b *bytes.Buffer, text string) {
+func quote(b []byte, text string) []byte {
 	const upper = "0123456789ABCDEF"
 	column := 0
 	for i := 0; i < len(text); {
@@ -17,13 +15,13 @@ func quote(b *bytes.Buffer, text string) {
 			if c == '\r' && i+1 < len(text) && text[i+1] == '\n' {
 				i++
 			}
-			b.WriteString("\r\n")
+			b = append(b, "\r\n"...)
 			column = 0
 			i++
 			continue
 		}
 		if n := plainRun(text[i:], maxLine-1-column); n > 0 {
-			b.WriteString(text[i : i+n])
+			b = append(b, text[i:i+n]...)
 			column += n
 			i += n
 			continue
@@ -33,18 +31,19 @@ func quote(b *bytes.Buffer, text string) {
 			width = 1
 		}
 		if column+width > maxLine-1 {
-			b.WriteString("=\r\n")
+			b = append(b, "=\r\n"...)
 			column = 0
 			continue
 		}
 		if width == 1 {
-			b.WriteByte(c)
+			b = append(b, c)
 		} else {
-			b.Write([]byte{'=', upper[c>>4], upper[c&15]})
+			b = append(b, '=', upper[c>>4], upper[c&15])
 		}
 		column += width
 		i++
 	}
+	return b
 }
 
 // isLiteral are the bytes that stand for themselves.
@@ -64,8 +63,9 @@ func endsLine(text string) bool {
 // plainRun is how many bytes, at most limit, stand for themselves. White space
 // counts only when something follows it in the run.
 func plainRun(text string, limit int) int {
+	text = text[:min(len(text), limit)]
 	n := 0
-	for n < len(text) && n < limit && isLiteral[text[n]] {
+	for n < len(text) && isLiteral[text[n]] {
 		n++
 	}
 	for n > 0 && (text[n-1] == ' ' || text[n-1] == '\t') {
