@@ -25,11 +25,12 @@ type runVerb struct {
 	PublicKey      string `env:"KESHER_PUBLIC_KEY" hidden:""`
 	ServerKey      string `env:"KESHER_SERVER_KEY" hidden:""`
 	IdentitySecret string `env:"KESHER_IDENTITY_SECRET" hidden:""`
+	TypeformSecret string `env:"KESHER_TYPEFORM_SECRET" hidden:""`
 }
 
 // Help ends the verb's help.
 func (runVerb) Help() string {
-	return `Keys and secrets come from the environment: KESHER_PUBLIC_KEY (public-local), KESHER_SERVER_KEY (server-local), KESHER_IDENTITY_SECRET (the server key).
+	return `Keys and secrets come from the environment: KESHER_PUBLIC_KEY (public-local), KESHER_SERVER_KEY (server-local), KESHER_IDENTITY_SECRET (the server key), KESHER_TYPEFORM_SECRET (none: its webhooks are refused).
 
 ` + example(
 		"kesher run --demo",
@@ -51,7 +52,7 @@ func (v *runVerb) config() (onebox.Config, error) {
 	c := onebox.Config{
 		Data: v.Data, Port: v.Port, Catalog: v.Catalog, Demo: v.Demo, Speed: v.Speed, EventClock: v.Clock == "event",
 		Play: v.Play, ExitWhenIdle: v.ExitWhenIdle, SMTP: v.SMTP,
-		PublicKey: v.PublicKey, ServerKey: v.ServerKey, IdentitySecret: v.IdentitySecret,
+		PublicKey: v.PublicKey, ServerKey: v.ServerKey, IdentitySecret: v.IdentitySecret, TypeformSecret: v.TypeformSecret,
 	}
 	if v.Port < 0 || v.Port > 65535 {
 		return c, usagef("--port %d: ports go from 0 to 65535", v.Port)

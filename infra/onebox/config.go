@@ -36,16 +36,9 @@ type Config struct {
 	SMTP string // host:port of a relay; "" = the mailbox
 
 	PublicKey, ServerKey, IdentitySecret string
-}
 
-// Environment names, each in one place; the README's table lists them.
-const (
-	EnvPort           = "PORT"
-	EnvData           = "DATA"
-	EnvPublicKey      = "KESHER_PUBLIC_KEY"
-	EnvServerKey      = "KESHER_SERVER_KEY"
-	EnvIdentitySecret = "KESHER_IDENTITY_SECRET"
-)
+	TypeformSecret string // which Typeform signs its webhooks with; "" = none are taken
+}
 
 // Defaults of the local keys.
 const (

@@ -112,7 +112,10 @@ func (b *Box) assemble() error {
 }
 
 func (b *Box) collectConfig() collectfn.Config {
-	return collectfn.Config{Flow: b.flows.collect, PublicKey: b.config.PublicKey, ServerKey: b.config.ServerKey, Base: b.base, Log: b.log}
+	return collectfn.Config{
+		Flow: b.flows.collect, PublicKey: b.config.PublicKey, ServerKey: b.config.ServerKey, Base: b.base,
+		Typeform: []byte(b.config.TypeformSecret), Log: b.log,
+	}
 }
 
 func (b *Box) consoleConfig() consolefn.Config {

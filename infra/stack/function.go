@@ -128,10 +128,10 @@ func (a *app) values() map[env.Name]*string {
 		env.PublicKey:                 a.data.publicKey.StringValue(),
 		env.ServerKeyID:               arnOf(a.data.serverKey),
 		env.IdentityID:                optional(a.IdentitySecret),
+		env.TypeformID:                optional(a.TypeformSecret),
 		env.ServiceConfigurationSet:   a.sender.service.ConfigurationSetName(),
 		env.MarketingConfigurationSet: a.sender.marketing.ConfigurationSetName(),
 		env.BusName:                   a.bus.EventBusName(),
-		env.CallFunctions:             optional(a.Calls),
 		env.FailureBucket:             a.data.failures.BucketName(),
 		env.Concurrency:               jsii.String(fmt.Sprint(a.deliverInstances())),
 	}

@@ -1,7 +1,6 @@
 package stack
 
 import (
-	"maps"
 	"slices"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -16,7 +15,8 @@ import (
 )
 
 // right is one thing that a function may do: a word of the table in ARCHITECTURE
-// section 6, which the test of this package holds once more in IAM's words.
+// section 6, which the test of this package holds once more in IAM's words. What
+// the table grants for steps that are not built yet is not granted yet.
 type right string
 
 const (
@@ -31,9 +31,9 @@ const (
 	addInsights     right = "add to insights"
 	readSecret      right = "read the secret"
 	readKeys        right = "read the API keys"
+	readTypeform    right = "read Typeform's secret"
 	readFailures    right = "read failures"
 	emit            right = "put events"
-	call            right = "invoke named functions"
 	sendMail        right = "send mail"
 	// What Lambda itself does in a function's name.
 	readStream  right = "read the stream"
@@ -48,12 +48,12 @@ var everybody = []right{readCustomers, readCatalog, addInsights, readSecret, wri
 // rights of each function besides. Who may write which sort key is a rule of the
 // code: IAM sees partition keys only.
 var rights = map[env.Function][]right{
-	env.Collect:  {putCustomers, putLedger, readKeys},
+	env.Collect:  {putCustomers, putLedger, readKeys, readTypeform},
 	env.Pages:    {putCustomers, putLedger},
-	env.Journey:  {readStream, putFailures, putCustomers, deleteCustomers, putLedger, emit, call},
+	env.Journey:  {readStream, putFailures, putCustomers, deleteCustomers, putLedger, emit},
 	env.Deliver:  {readStream, putFailures, putCustomers, sendMail},
 	env.Feedback: {putFailures, putCustomers, putLedger},
-	env.Clock:    {queryIndex, putCustomers, deleteCustomers, putLedger, emit, call},
+	env.Clock:    {queryIndex, putCustomers, deleteCustomers, putLedger},
 	env.Console:  {queryIndex, putCustomers, deleteCustomers, putLedger, readLedger, putCatalog, readFailures, readKeys},
 }
 
@@ -129,6 +129,11 @@ func (a *app) further(r right) []awsiam.PolicyStatement {
 			keys = append(keys, &a.IdentitySecret)
 		}
 		return []awsiam.PolicyStatement{allow([]string{"secretsmanager:GetSecretValue"}, keys...)}
+	case readTypeform:
+		if a.TypeformSecret == "" {
+			return nil
+		}
+		return []awsiam.PolicyStatement{allow([]string{"secretsmanager:GetSecretValue"}, &a.TypeformSecret)}
 	case readFailures, putFailures:
 		action := map[right]string{readFailures: "s3:GetObject", putFailures: "s3:PutObject"}[r]
 		return []awsiam.PolicyStatement{
@@ -144,8 +149,6 @@ func (a *app) further(r right) []awsiam.PolicyStatement {
 		}
 	case sendMail:
 		return a.sender.statements()
-	case call:
-		return a.callStatements()
 	case useKey:
 		if a.data.key == nil {
 			return nil
@@ -153,19 +156,6 @@ func (a *app) further(r right) []awsiam.PolicyStatement {
 		return []awsiam.PolicyStatement{allow(keyActions, a.data.key.KeyArn())}
 	}
 	panic("no statement for the right to " + string(r))
-}
-
-// callStatements let journeys invoke the functions that the deploy named.
-func (a *app) callStatements() []awsiam.PolicyStatement {
-	functions, err := env.ParseCalls(a.Calls)
-	if err != nil || len(functions) == 0 {
-		return nil // ReadSettings has refused what cannot be read
-	}
-	var arns []*string
-	for _, name := range slices.Sorted(maps.Keys(functions)) {
-		arns = append(arns, jsii.String(functions[name]))
-	}
-	return []awsiam.PolicyStatement{allow([]string{"lambda:InvokeFunction"}, arns...)}
 }
 
 func allow(actions []string, resources ...*string) awsiam.PolicyStatement {

@@ -8,8 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/kesher-io/kesher/shared/aws/env"
 )
 
 // Settings are what a deploy chooses, each by `-c name=value` or in the context
@@ -24,8 +22,8 @@ type Settings struct {
 	Rate             int  // requests a second that the HTTP API takes
 	Boundary         string
 	Tags             map[string]string
-	Calls            string // name=ARN,...: what a step `call` may invoke
 	IdentitySecret   string // ARN in Secrets Manager: under which browsers prove a userId
+	TypeformSecret   string // ARN in Secrets Manager: which Typeform signs its webhooks with
 	AlarmTopic       string // ARN of an SNS topic that alarms go to
 }
 
@@ -58,8 +56,8 @@ var settings = []setting{
 	{"rate", "requests a second that the HTTP API takes (default 1000)", readRate},
 	{"boundary", "name or ARN of the permissions boundary of every role", text(func(s *Settings) *string { return &s.Boundary })},
 	{"tags", "key=value,... on everything", readTags},
-	{"calls", "name=function ARN,...: what a step `call` may invoke", readCalls},
 	{"identity-secret", "ARN of the secret, in Secrets Manager, under which browsers prove a userId (default: the server key)", arn(func(s *Settings) *string { return &s.IdentitySecret })},
+	{"typeform-secret", "ARN of the secret, in Secrets Manager, which Typeform signs its webhooks with (default: none are taken)", arn(func(s *Settings) *string { return &s.TypeformSecret })},
 	{"alarm-topic", "ARN of an SNS topic that alarms go to", arn(func(s *Settings) *string { return &s.AlarmTopic })},
 }
 
@@ -146,17 +144,6 @@ func readTags(s *Settings, value string) error {
 		s.Tags[key] = value
 	}
 	return nil
-}
-
-func readCalls(s *Settings, value string) error {
-	s.Calls = value
-	functions, err := env.ParseCalls(value)
-	for name, arn := range functions {
-		if !strings.HasPrefix(arn, "arn:") {
-			err = errors.Join(err, fmt.Errorf("%s is %q, which is no ARN", name, arn))
-		}
-	}
-	return err
 }
 
 // choice is a setting that knows one word besides its default.

@@ -12,7 +12,7 @@ func TestSettingsHaveDefaults(t *testing.T) {
 	}
 	want := Settings{Stage: "dev", Domain: "mail.example.com", Arch: ARM64, Rate: 1000}
 	if s.Stage != want.Stage || s.Domain != want.Domain || s.Arch != want.Arch || s.Rate != want.Rate ||
-		s.ExistingIdentity || s.CustomerKey || s.Reserved || s.Boundary+s.Calls+s.IdentitySecret+s.AlarmTopic != "" || s.Tags != nil {
+		s.ExistingIdentity || s.CustomerKey || s.Reserved || s.Boundary+s.IdentitySecret+s.TypeformSecret+s.AlarmTopic != "" || s.Tags != nil {
 		t.Fatalf("got %+v", s)
 	}
 }
@@ -20,15 +20,15 @@ func TestSettingsHaveDefaults(t *testing.T) {
 func TestSettingsAreReadAsGiven(t *testing.T) {
 	s, err := ReadSettings(map[string]any{
 		"stage": "prod", "domain": "shop.example", "identity": "existing", "arch": "x86_64", "keys": "customer", "reserved": "on",
-		"rate": "250", "boundary": "Limits", "tags": "team=growth,cost=42", "calls": "score=arn:aws:lambda:x", "identity-secret": "arn:aws:secretsmanager:x",
+		"rate": "250", "boundary": "Limits", "tags": "team=growth,cost=42", "identity-secret": "arn:aws:secretsmanager:x", "typeform-secret": "arn:aws:secretsmanager:y",
 		"alarm-topic": "arn:aws:sns:x",
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if s.Stage != "prod" || !s.ExistingIdentity || s.Arch != X8664 || !s.CustomerKey || !s.Reserved || s.Rate != 250 ||
-		s.Boundary != "Limits" || s.Tags["team"] != "growth" || s.Tags["cost"] != "42" || s.Calls != "score=arn:aws:lambda:x" ||
-		s.IdentitySecret != "arn:aws:secretsmanager:x" || s.AlarmTopic != "arn:aws:sns:x" {
+		s.Boundary != "Limits" || s.Tags["team"] != "growth" || s.Tags["cost"] != "42" ||
+		s.IdentitySecret != "arn:aws:secretsmanager:x" || s.TypeformSecret != "arn:aws:secretsmanager:y" || s.AlarmTopic != "arn:aws:sns:x" {
 		t.Fatalf("got %+v", s)
 	}
 }
@@ -51,8 +51,7 @@ func TestAWrongSettingIsRefusedWithWhatToGive(t *testing.T) {
 		{"rate", "0", "no number from 1 to 10000"},
 		{"rate", "fast", "no number from 1 to 10000"},
 		{"tags", "team", `"team" is no key=value`},
-		{"calls", "score", "name=arn is expected"},
-		{"calls", "score=Score", `score is "Score", which is no ARN`},
+		{"typeform-secret", "my-secret", "no ARN"},
 		{"boundary", "my policy", "empty, or with a space in it"},
 		{"alarm-topic", "ops@shop.example", "no ARN"},
 		{"key", "customer", "there is no setting -c key (there are: stage, domain, identity, "},

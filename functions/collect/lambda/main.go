@@ -24,7 +24,8 @@ func build(ctx context.Context, s *runtime.Stack) (runtime.Handler, error) {
 		Metrics: s.Metrics, Identity: keys.Identity, Ring: s.Secrets.Ring,
 	}
 	h := collectfn.New(collectfn.Config{
-		Flow: flow, PublicKey: keys.Public, ServerKey: keys.Server, Base: s.Env.Get(env.PublicURL), Log: s.Log,
+		Flow: flow, PublicKey: keys.Public, ServerKey: keys.Server, Base: s.Env.Get(env.PublicURL),
+		Typeform: keys.Typeform, Log: s.Log,
 	})
 	return runtime.Handler(httpapi.Handle(h)), nil
 }

@@ -19,6 +19,7 @@ type Keys struct {
 	Public   string // what browsers write with
 	Server   string // what may do all
 	Identity []byte // under which a site proves a browser's userId
+	Typeform []byte // with which Typeform signs its webhooks; empty: none are taken
 }
 
 func (Keys) String() string   { return "[secret]" }
@@ -34,12 +35,18 @@ func Read(ctx context.Context, cfg aws.Config, c env.Config) (Keys, error) {
 		return Keys{}, err
 	}
 	keys.Identity = []byte(keys.Server)
-	if id := c.Get(env.IdentityID); id != "" {
-		secret, err := read(ctx, client, id)
+	for _, optional := range []struct {
+		id  string
+		key *[]byte
+	}{{c.Get(env.IdentityID), &keys.Identity}, {c.Get(env.TypeformID), &keys.Typeform}} {
+		if optional.id == "" {
+			continue
+		}
+		secret, err := read(ctx, client, optional.id)
 		if err != nil {
 			return Keys{}, err
 		}
-		keys.Identity = []byte(secret)
+		*optional.key = []byte(secret)
 	}
 	return keys, nil
 }

@@ -26,10 +26,10 @@ func keeper(t *testing.T, secrets map[string]string) *wire.Service {
 	})
 }
 
-// environment of collect with these keys; identity may be empty.
-func environment(t *testing.T, identity string) env.Config {
+// environment of collect with these keys; identity and typeform may be empty.
+func environment(t *testing.T, identity, typeform string) env.Config {
 	t.Helper()
-	own := map[env.Name]string{env.PublicKey: "pub", env.ServerKeyID: "server-id", env.IdentityID: identity, env.CallFunctions: ""}
+	own := map[env.Name]string{env.PublicKey: "pub", env.ServerKeyID: "server-id", env.IdentityID: identity, env.TypeformID: typeform}
 	c, err := env.Read(env.Collect, func(name string) string {
 		if value, ok := own[env.Name(name)]; ok {
 			return value
@@ -43,12 +43,12 @@ func environment(t *testing.T, identity string) env.Config {
 }
 
 func TestReadGivesTheKeys(t *testing.T) {
-	secrets := map[string]string{"server-id": "srv", "identity-id": "ident"}
+	secrets := map[string]string{"server-id": "srv", "identity-id": "ident", "typeform-id": "form"}
 	for identity, want := range map[string]string{"": "srv", "identity-id": "ident"} {
 		s := keeper(t, secrets)
-		got, err := Read(t.Context(), s.Config(), environment(t, identity))
-		if err != nil || got.Public != "pub" || got.Server != "srv" || string(got.Identity) != want {
-			t.Errorf("identity %q: got %q %q %q, %v", identity, got.Public, got.Server, got.Identity, err)
+		got, err := Read(t.Context(), s.Config(), environment(t, identity, ""))
+		if err != nil || got.Public != "pub" || got.Server != "srv" || string(got.Identity) != want || got.Typeform != nil {
+			t.Errorf("identity %q: got %q %q %q %q, %v", identity, got.Public, got.Server, got.Identity, got.Typeform, err)
 		}
 		for _, r := range s.Requests() {
 			for _, problem := range awsmodel.Load(t, "secretsmanager").Check("GetSecretValue", r.Body) {
@@ -58,12 +58,22 @@ func TestReadGivesTheKeys(t *testing.T) {
 	}
 }
 
-func TestReadNamesTheSecretThatIsWrong(t *testing.T) {
+func TestReadGivesTypeformsSecretWhereThereIsOne(t *testing.T) {
+	s := keeper(t, map[string]string{"server-id": "srv", "typeform-id": "form"})
+	got, err := Read(t.Context(), s.Config(), environment(t, "", "typeform-id"))
+	if err != nil || string(got.Typeform) != "form" || string(got.Identity) != "srv" {
+		t.Fatalf("got %q, identity %q, %v", got.Typeform, got.Identity, err)
+	}
+}
+
+// J17: whichever key can't be had, the function stops, and says which.
+func TestJ17ReadNamesTheSecretThatIsWrong(t *testing.T) {
 	for name, secrets := range map[string]map[string]string{
 		"server-id":   {"identity-id": "ident"},
-		"identity-id": {"server-id": "srv", "identity-id": ""},
+		"identity-id": {"server-id": "srv", "identity-id": "", "typeform-id": "form"},
+		"typeform-id": {"server-id": "srv", "identity-id": "ident"},
 	} {
-		_, err := Read(t.Context(), keeper(t, secrets).Config(), environment(t, "identity-id"))
+		_, err := Read(t.Context(), keeper(t, secrets).Config(), environment(t, "identity-id", "typeform-id"))
 		if err == nil || !strings.Contains(err.Error(), name) || strings.Contains(err.Error(), "srv") {
 			t.Errorf("%s: got %v", name, err)
 		}

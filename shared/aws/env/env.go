@@ -29,6 +29,7 @@ const (
 	SecretID    Name = "KESHER_SECRET_ID"     // Secrets Manager: the stack's secret
 	ServerKeyID Name = "KESHER_SERVER_KEY_ID" // Secrets Manager: the key of servers
 	IdentityID  Name = "KESHER_IDENTITY_ID"   // Secrets Manager: under which browsers prove a userId; default: the server key
+	TypeformID  Name = "KESHER_TYPEFORM_ID"   // Secrets Manager: which Typeform signs its webhooks with; default: none are taken
 	PublicKey   Name = "KESHER_PUBLIC_KEY"    // itself: it stands in every browser
 
 	// Service mail and the rest leave under configuration sets of their own (B11).
@@ -36,7 +37,6 @@ const (
 	MarketingConfigurationSet Name = "KESHER_MARKETING_CONFIGURATION_SET"
 
 	BusName       Name = "KESHER_BUS_NAME"       // EventBridge; "default" is the account's own
-	CallFunctions Name = "KESHER_CALL_FUNCTIONS" // name=function ARN, comma-separated: what a step `call` may invoke
 	FailureBucket Name = "KESHER_FAILURE_BUCKET" // payloads that no handler could work
 	Concurrency   Name = "KESHER_CONCURRENCY"    // how many instances share the SES rate
 )
@@ -82,12 +82,12 @@ var common = need(Stage, Domain, PublicURL, CustomersTable, CatalogTable, Insigh
 // own is what each function reads besides, in step with the rights that
 // ARCHITECTURE section 6 gives it.
 var own = map[Function][][]Variable{
-	Collect:  {need(LedgerTable, PublicKey, ServerKeyID), may(IdentityID)},
+	Collect:  {need(LedgerTable, PublicKey, ServerKeyID), may(IdentityID, TypeformID)},
 	Pages:    {need(LedgerTable)},
-	Journey:  {need(LedgerTable, BusName), may(CallFunctions)},
+	Journey:  {need(LedgerTable, BusName)},
 	Deliver:  {need(ServiceConfigurationSet, MarketingConfigurationSet), may(Concurrency)},
 	Feedback: {need(LedgerTable)},
-	Clock:    {need(LedgerTable, BusName), may(CallFunctions)},
+	Clock:    {need(LedgerTable)},
 	Console:  {need(LedgerTable, PublicKey, ServerKeyID, FailureBucket), may(IdentityID)},
 }
 
@@ -125,9 +125,6 @@ func Read(f Function, getenv func(string) string) (Config, error) {
 	if u := c.Get(PublicURL); strings.HasSuffix(u, "/") {
 		problems = append(problems, fmt.Errorf("%s is %q: it may not end in a slash", PublicURL, u))
 	}
-	if _, err := c.Calls(); err != nil {
-		problems = append(problems, err)
-	}
 	return c, errors.Join(problems...)
 }
 
@@ -147,10 +144,6 @@ func (c Config) Tables() map[item.Table]string {
 	}
 }
 
-// Calls gives the functions that a step `call` may invoke, by the name that
-// journeys use.
-func (c Config) Calls() (map[string]string, error) { return ParseCalls(c.Get(CallFunctions)) }
-
 // Instances is how many instances share the rate of SES; 1 when nothing says.
 func (c Config) Instances() (int, error) {
 	value := c.Get(Concurrency)
@@ -162,22 +155,6 @@ func (c Config) Instances() (int, error) {
 		return 0, fmt.Errorf("%s is %q: a number from 1 is expected", Concurrency, value)
 	}
 	return n, nil
-}
-
-// ParseCalls reads the value of CallFunctions.
-func ParseCalls(value string) (map[string]string, error) {
-	calls := map[string]string{}
-	for entry := range strings.SplitSeq(value, ",") {
-		if entry == "" {
-			continue
-		}
-		name, arn, ok := strings.Cut(entry, "=")
-		if !ok || name == "" || arn == "" {
-			return nil, fmt.Errorf("%s has %q: name=arn is expected", CallFunctions, entry)
-		}
-		calls[name] = arn
-	}
-	return calls, nil
 }
 
 // ConsoleParameter is where a deploy notes, in SSM, the name of the stage's console

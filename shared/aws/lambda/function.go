@@ -1,3 +1,5 @@
+// Package lambda invokes a function and waits for its answer: how the command asks
+// a stage's console. It knows AWS Lambda's Invoke, and not what is asked.
 package lambda
 
 import (
