@@ -26,8 +26,11 @@ func (w Writer) Suppress(ctx context.Context, hash, reason string, at time.Time)
 
 func (w Writer) suppressOnce(ctx context.Context, hash string, s consent.Suppression) error {
 	a, err := w.readAddress(ctx, hash)
-	if x := a.owner.Suppressed; err != nil || x != nil && x.Reason != consent.SuppressErased {
-		return err // what an erasure left is weaker: signing up again lifts it
+	if err != nil {
+		return err
+	}
+	if x := a.owner.Suppressed; x != nil && x.Reason != consent.SuppressErased {
+		return nil // what an erasure left is weaker: signing up again lifts it
 	}
 	a.owner.Suppressed = &s
 	put, err := a.put(w.Tokens.Token())
