@@ -7,6 +7,7 @@ import (
 	"github.com/kesher-io/kesher/shared/core/condition"
 	"github.com/kesher-io/kesher/shared/core/fact"
 	"github.com/kesher-io/kesher/shared/core/release"
+	"github.com/kesher-io/kesher/shared/core/zone"
 )
 
 // Record is a decision's input as it can be stored: the release by its id, the
@@ -86,12 +87,12 @@ func (v *VersionRecord) read(name string, find func(id string) *release.Release)
 	if rel == nil || rel.Journeys[name] == nil {
 		return Version{}, fmt.Errorf("record of journey %s: release %s is not at hand", name, v.Release)
 	}
-	zone, err := time.LoadLocation(v.Zone)
+	z, err := zone.Load(v.Zone)
 	if err != nil {
 		return Version{}, fmt.Errorf("record of journey %s: %w", name, err)
 	}
 	view := View{
-		Visible: v.Visible, Profile: v.Profile, Old: v.Old, Zone: zone,
+		Visible: v.Visible, Profile: v.Profile, Old: v.Old, Zone: z,
 		Events: v.Events, Reach: v.Reach, Collections: v.Collections,
 	}
 	return Version{Journey: rel.Journeys[name], Release: rel, View: view}, nil

@@ -8,6 +8,7 @@ import (
 	"github.com/kesher-io/kesher/shared/core/ident"
 	"github.com/kesher-io/kesher/shared/core/journey"
 	"github.com/kesher-io/kesher/shared/core/release"
+	"github.com/kesher-io/kesher/shared/core/zone"
 )
 
 // walk goes on from a node until the run waits, has a command outstanding, or
@@ -174,11 +175,8 @@ func (d *decision) valid(o release.Offer) bool {
 	if o.Until == "" {
 		return true
 	}
-	zone, err := time.LoadLocation(d.in.Walk.Release.Settings.Brand.Zone)
-	if err != nil {
-		zone = time.UTC
-	}
-	return d.now.Time().In(zone).Format(time.DateOnly) <= o.Until
+	z := zone.Or(d.in.Walk.Release.Settings.Brand.Zone, time.UTC)
+	return d.now.Time().In(z).Format(time.DateOnly) <= o.Until
 }
 
 func shares(values []string, match any) bool {

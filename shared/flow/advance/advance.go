@@ -89,9 +89,9 @@ func (s *Service) one(ctx context.Context, customer, runSK string, t trigger) er
 	if err != nil || c == nil {
 		return err
 	}
-	run := c.runs[runSK]
-	if run == nil {
-		return nil
+	run, err := c.run(runSK)
+	if err != nil || run == nil {
+		return err
 	}
 	if t.look {
 		if done, err := s.look(ctx, c, run, &t); done || err != nil {

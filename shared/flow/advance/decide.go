@@ -67,7 +67,11 @@ func (s *Service) round(ctx context.Context, c *customerState, key runKey, t tri
 // overdue timer has to go first.
 func (s *Service) input(ctx context.Context, c *customerState, key runKey, t trigger) (in engine.Input, own bool, err error) {
 	in = engine.Input{Customer: c.customer, Epoch: c.epoch, Key: key.key, Clock: s.Clock.Now(c.customer)}
-	if run := c.runs[key.sk()]; run != nil {
+	run, err := c.run(key.sk())
+	if err != nil {
+		return in, false, err
+	}
+	if run != nil {
 		in.Run = &run.doc
 	}
 	own = true
@@ -144,7 +148,8 @@ func (s *Service) engine(ctx context.Context, c *customerState, in *engine.Input
 }
 
 // earlier works what goes before the run's timer: an exit or an awaited event
-// that is stored and arrived by the due time.
+// that is stored and arrived by the due time. It is worked as its own record would
+// be, which then comes too late to change anything: an exit may enter anew.
 func (s *Service) earlier(ctx context.Context, c *customerState, in engine.Input) (found bool, err error) {
 	facts, err := c.before(ctx, in)
 	if err != nil {
@@ -152,8 +157,10 @@ func (s *Service) earlier(ctx context.Context, c *customerState, in engine.Input
 	}
 	for _, f := range facts {
 		try := in
-		try.Timer, try.Fact, try.Live = false, &f.Fact, engine.Version{}
-		try.Walk.View.Visible = c.visible(try.Walk.Journey, try.Walk.Release, in.Clock, f.Purposes)
+		try.Timer, try.Fact = false, &f.Fact
+		if err := s.versions(ctx, c, in.Run.Journey, &try, &f); err != nil {
+			return false, err
+		}
 		res, err := s.engine(ctx, c, &try)
 		if err != nil {
 			return false, err

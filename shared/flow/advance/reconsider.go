@@ -27,10 +27,11 @@ func (s *Service) Reconsider(ctx context.Context, customer, journey string, stor
 		return nil, err
 	}
 	in := engine.Input{Customer: customer, Epoch: c.epoch, Key: engine.EntryKey(j, &f.Fact), Fact: &f.Fact, Clock: f.In.Time()}
-	if run := c.runs[runKey{journey, in.Key}.sk()]; run != nil {
-		if run.doc.State.Live() {
-			return nil, nil
-		}
+	run, err := c.run(runKey{journey, in.Key}.sk())
+	switch {
+	case err != nil || run != nil && run.live():
+		return nil, err
+	case run != nil:
 		in.Run = &run.doc
 	}
 	if in.Live, err = c.version(j, live, s.Clock.Now(customer), f); err != nil {

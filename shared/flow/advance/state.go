@@ -15,6 +15,7 @@ import (
 	"github.com/kesher-io/kesher/shared/core/journey"
 	"github.com/kesher-io/kesher/shared/core/profile"
 	"github.com/kesher-io/kesher/shared/core/release"
+	"github.com/kesher-io/kesher/shared/core/zone"
 	"github.com/kesher-io/kesher/shared/flow"
 	"github.com/kesher-io/kesher/shared/flow/history"
 )
@@ -33,10 +34,25 @@ type customerState struct {
 	runs     map[string]*storedRun // by sort key
 }
 
-// storedRun is a RUN as read: the envelope for the next write's condition.
+// storedRun is a RUN as read: the envelope for the next write's condition. The
+// document of a passage that has ended is decoded only when its journey is looked
+// at: with the years a customer has many.
 type storedRun struct {
-	item *item.Item
-	doc  engine.Run
+	item    *item.Item
+	doc     engine.Run
+	decoded bool
+}
+
+// live: a run under way stands in a list (see place), one that has ended in none.
+func (r *storedRun) live() bool { return r.item.IK != "" }
+
+func (r *storedRun) decode() error {
+	if r.decoded {
+		return nil
+	}
+	err := r.item.Decode(&r.doc)
+	r.decoded = err == nil
+	return err
 }
 
 func (r *storedRun) key() runKey { return runKey{r.doc.Journey, r.doc.Key} }
@@ -68,8 +84,20 @@ func (c *customerState) readRuns(ctx context.Context) error {
 	return flow.Each(ctx, c.store, q, func(it item.Item) error {
 		run := &storedRun{item: &it}
 		c.runs[it.SK] = run
-		return it.Decode(&run.doc)
+		if !run.live() {
+			return nil
+		}
+		return run.decode()
 	})
+}
+
+// run is the passage under a key; nil if there was none.
+func (c *customerState) run(sk string) (*storedRun, error) {
+	run := c.runs[sk]
+	if run == nil {
+		return nil, nil
+	}
+	return run, run.decode()
 }
 
 // readGate reads what the customer permits and who she is, after her runs: an
@@ -111,7 +139,7 @@ func (c *customerState) profile() (*profile.Profile, error) {
 func (c *customerState) interested(f *fact.Fact) []runKey {
 	var keys []runKey
 	for _, run := range c.runs {
-		if run.doc.State.Live() {
+		if run.live() {
 			keys = append(keys, run.key())
 		}
 	}
@@ -128,7 +156,7 @@ func (c *customerState) interested(f *fact.Fact) []runKey {
 
 // version is what one version of a journey may see now.
 func (c *customerState) version(j *journey.Journey, rel *release.Release, now time.Time, f *Fact) (engine.Version, error) {
-	view := engine.View{Zone: zone(rel.Settings.Brand.Zone)}
+	view := engine.View{Zone: zone.Or(rel.Settings.Brand.Zone, time.UTC)}
 	if j.ReadsProfile {
 		p, err := c.profile()
 		if err != nil {
@@ -136,7 +164,7 @@ func (c *customerState) version(j *journey.Journey, rel *release.Release, now ti
 		}
 		view.Profile = profile.Visible(p, rel.Plan, &c.gate, j.Allowed(), now.UnixMilli())
 		if p != nil && p.Zone != "" {
-			view.Zone = zone(p.Zone)
+			view.Zone = zone.Or(p.Zone, time.UTC)
 		}
 	}
 	if f != nil {
@@ -161,15 +189,6 @@ func (c *customerState) visible(j *journey.Journey, rel *release.Release, now ti
 		}
 	}
 	return len(common) > 0 && c.gate.MayUse(rel.Plan, common, now.UnixMilli())
-}
-
-// zone is a time zone by its name; nobody is left out for a wrong one.
-func zone(name string) *time.Location {
-	z, err := time.LoadLocation(name)
-	if err != nil {
-		return time.UTC
-	}
-	return z
 }
 
 // fetch reads what conditions of v look back on.

@@ -38,7 +38,7 @@ func (s *Service) putRun(ctx context.Context, c *customerState, key runKey, doc 
 	if err := s.Store.Write(ctx, flow.Put(it, flow.Is(read))); err != nil {
 		return nil, err
 	}
-	return &storedRun{item: &it, doc: *doc}, nil
+	return &storedRun{item: &it, doc: *doc, decoded: true}, nil
 }
 
 // tooLarge sets aside a run that has outgrown its bound: what it was entered by

@@ -96,7 +96,7 @@ func (w *work) offers(ctx context.Context, v *view) ([]release.Offer, error) {
 }
 
 func brandZone(v *view) *time.Location {
-	z, _ := zone(nil, v.live.Settings.Brand)
+	z, _ := zoneOf(nil, v.live.Settings.Brand)
 	return z
 }
 

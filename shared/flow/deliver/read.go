@@ -13,6 +13,7 @@ import (
 	"github.com/kesher-io/kesher/shared/core/plan"
 	"github.com/kesher-io/kesher/shared/core/profile"
 	"github.com/kesher-io/kesher/shared/core/release"
+	"github.com/kesher-io/kesher/shared/core/zone"
 	"github.com/kesher-io/kesher/shared/flow"
 )
 
@@ -34,6 +35,8 @@ type view struct {
 	rel  *release.Release // the run's: it walks the version it started
 	walk *journey.Journey
 	node *journey.Node
+
+	exitFact string // id of the stored exit that stops the message, if `journey` has not seen it
 
 	zone      *time.Location
 	zoneKnown bool
@@ -93,7 +96,7 @@ func (w *work) readRun(ctx context.Context, v *view) error {
 	if err := w.readRelease(ctx, v); err != nil {
 		return err
 	}
-	v.zone, v.zoneKnown = zone(v.profile, v.live.Settings.Brand)
+	v.zone, v.zoneKnown = zoneOf(v.profile, v.live.Settings.Brand)
 	v.due = dueOf(v)
 	return nil
 }
@@ -196,18 +199,15 @@ func late(send *journey.Send, s *plan.Settings) plan.Late {
 	return plan.Late{Kind: message.LateDrop, After: defaultLate}
 }
 
-// zone is the customer's, else the brand's, and whether it is known to be hers:
+// zoneOf is the customer's, else the brand's, and whether it is known to be hers:
 // nobody is left out for want of one, and MSG says which it was.
-func zone(p *profile.Profile, b plan.Brand) (*time.Location, bool) {
+func zoneOf(p *profile.Profile, b plan.Brand) (*time.Location, bool) {
 	if p != nil && p.Zone != "" {
-		if z, err := time.LoadLocation(p.Zone); err == nil {
+		if z, err := zone.Load(p.Zone); err == nil {
 			return z, true
 		}
 	}
-	if z, err := time.LoadLocation(b.Zone); err == nil {
-		return z, false
-	}
-	return time.UTC, false
+	return zone.Or(b.Zone, time.UTC), false
 }
 
 // base is what every state of the message has in common.
@@ -235,6 +235,9 @@ func (v *view) outcome(verdict message.Verdict) message.Msg {
 	}[verdict.Action]
 	m := v.base(state)
 	m.Reason, m.Exit, m.Ledger = verdict.Reason, verdict.Exit, verdict.Ledger
+	if verdict.Exit != "" {
+		m.ExitFact = v.exitFact
+	}
 	if verdict.Action == message.Hold {
 		m.Until = verdict.Until.UnixMilli()
 	}

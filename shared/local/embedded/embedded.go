@@ -69,6 +69,7 @@ type Store struct {
 	closing  chan struct{} // closed: no more writes
 	gone     chan struct{} // closed: the last write has been answered
 	closed   sync.Once
+	space    space
 
 	flights flights
 	log     changeLog

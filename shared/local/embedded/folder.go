@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"syscall"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
@@ -81,8 +82,25 @@ func folderError(dir string, err error) error {
 	}
 }
 
+// space is what was last seen of the disk's room; the stager's alone.
+type space struct {
+	looked time.Time
+	full   error
+}
+
+// lookEvery is how long a look at the disk holds: in that time far less than
+// the reserve can be written, and every look is a system call.
+const lookEvery = 100 * time.Millisecond
+
 // full is the error of a write while the disk has no more than its reserve.
 func (s *Store) full() error {
+	if now := time.Now(); now.Sub(s.space.looked) >= lookEvery {
+		s.space = space{now, s.lookForRoom()}
+	}
+	return s.space.full
+}
+
+func (s *Store) lookForRoom() error {
 	usage, err := s.fs.GetDiskUsage(s.dir)
 	if err != nil {
 		return folderError(s.dir, err)
