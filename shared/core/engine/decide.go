@@ -366,7 +366,7 @@ func (d *decision) settled(m *MsgInput) error {
 	}
 	exit := r.Exiting
 	if m.Reason == message.ReasonExit && exit == "" {
-		exit = m.Exit
+		exit, r.Left = m.Exit, m.ExitFact
 	}
 	r.Out, r.Exiting = nil, ""
 	if exit != "" {

@@ -95,10 +95,10 @@ func (d *decision) refusal(f *fact.Fact) (why string, values map[string]any, err
 }
 
 // repeated: f arrived no later than the last decision, and is not the very fact
-// that ends the run in this one.
+// that ends the run in this one, or that ended it at the gate.
 func (d *decision) repeated(f *fact.Fact) bool {
 	r := d.in.Run
-	if r == nil || r.Next != nil && r.Next.ID == f.ID {
+	if r == nil || r.Next != nil && r.Next.ID == f.ID || r.Left == f.ID {
 		return false
 	}
 	return f.In <= r.At

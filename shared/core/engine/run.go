@@ -48,6 +48,9 @@ type Run struct {
 	Exiting string `json:"ex,omitempty"`
 	// Next is that exit's fact, where it may enter anew once the run has left.
 	Next *fact.Fact `json:"nx,omitempty"`
+	// Left is the id of the exit by which the gate ended the run before the exit's
+	// own record came: that fact may enter anew, though it is older than At.
+	Left string `json:"lf,omitempty"`
 	// Try is bumped to wake deliver about the same message.
 	Try   int    `json:"try,omitempty"`
 	Looks int    `json:"lk,omitempty"` // looks at an unknown outcome

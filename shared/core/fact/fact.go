@@ -18,6 +18,9 @@ type Event struct {
 	Hops     int            `json:"hp,omitempty"`
 }
 
+// FactID is the event's id as a fact: Fact.ID.
+func (e Event) FactID() string { return e.Name + "#" + e.ID }
+
 // Response is the document of a RESPONSE# item: one customer's answers.
 type Response struct {
 	ID      string         `json:"i"`

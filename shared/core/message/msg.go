@@ -59,6 +59,7 @@ type Msg struct {
 	In       ident.Stamp `json:"in"`           // when this state was stored
 	Until    int64       `json:"u,omitempty"`  // held: ms
 	Exit     string      `json:"x,omitempty"`  // skipped because of an exit: its event
+	ExitFact string      `json:"xf,omitempty"` // and that fact's id, where the run had not seen it
 	Provider string      `json:"p,omitempty"`  // the mailer's id
 	Ledger   string      `json:"l,omitempty"`  // the consent relied on
 	Because  []string    `json:"b,omitempty"`  // facts and traits used

@@ -80,7 +80,7 @@ func profileFact(before, after *item.Item) (*Fact, error) {
 // EventFact is a stored event as the engine sees it.
 func EventFact(e fact.Event) fact.Fact {
 	f := fact.Fact{
-		Kind: fact.KindEvent, ID: e.Name + "#" + e.ID, Name: e.Name, At: e.At, In: e.In,
+		Kind: fact.KindEvent, ID: e.FactID(), Name: e.Name, At: e.At, In: e.In,
 		Props: e.Props, Imported: e.Imported, By: e.By, Hops: e.Hops,
 	}
 	if e.Name == fact.ConsentGranted || e.Name == fact.ConsentWithdrawn {

@@ -153,6 +153,20 @@ func TestAnExitThatTheRunKnowsOfEndsAHeldMessage(t *testing.T) {
 	}
 }
 
+func TestTheGateNamesTheExitThatArrivedFirst(t *testing.T) {
+	w := newWorld(t)
+	key, id := w.due("plain")
+	first := w.event("Order Completed", 10*time.Minute, nil)
+	late := w.event("Order Completed", 20*time.Minute, nil) // of earlier own time, and told later
+	at := time.UnixMilli(late.At)
+	late.In = ident.NewStamp(noon, w.tokens.Seq())
+	w.put(item.EventSK(late.Name, at, late.ID), 0, &late)
+	w.deliver(key)
+	if m := w.expect(id, message.Skipped, message.ReasonExit); m.Exit != "Order Completed" || m.ExitFact != first.FactID() {
+		t.Fatalf("exit %q by %q, want %q", m.Exit, m.ExitFact, first.FactID())
+	}
+}
+
 func TestErasedCustomersGetNothing(t *testing.T) {
 	w := newWorld(t)
 	key, id := w.due("order")

@@ -37,30 +37,37 @@ func (w *work) input(ctx context.Context, v *view) (message.GateInput, error) {
 	return in, err
 }
 
-// exit is the event of a stored exit that ends this run: later than its entry,
-// by its own time, then by its arrival. It is read whatever `journey` knows of it
-// by now.
+// exit is the event of the stored exit that ends this run: later than its entry,
+// by its own time, then by its arrival, and the first to arrive, as `journey` would
+// have it. It is read whatever `journey` knows of it by now.
 func (w *work) exit(ctx context.Context, v *view) (string, error) {
 	if v.run.Exiting != "" {
 		return v.run.Exiting, nil
 	}
 	entry := &v.run.Entry
+	var first fact.Event
 	for _, x := range v.walk.Exits {
 		events, err := w.history(v).Events(ctx, x.Event, time.UnixMilli(entry.At))
 		if err != nil {
 			return "", err
 		}
 		for _, e := range events {
-			if e.In.Own(e.At) <= entry.Own() {
+			if e.In.Own(e.At) <= entry.Own() || first.In != "" && first.In <= e.In {
 				continue
 			}
 			hit, err := w.holds(ctx, v, x.Where, e.Props)
-			if hit || err != nil {
-				return x.Event, err
+			if err != nil {
+				return "", err
+			}
+			if hit {
+				first = e
 			}
 		}
 	}
-	return "", nil
+	if first.In != "" {
+		v.exitFact = first.FactID()
+	}
+	return first.Name, nil
 }
 
 // unwanted: the step rechecks a condition, and it does not hold any more.
