@@ -14,7 +14,7 @@ type Event struct {
 	Props    map[string]any `json:"p,omitempty"`
 	Imported bool           `json:"im,omitempty"` // counts and segments only: enters no journey
 	Copied   bool           `json:"cp,omitempty"` // came over from a visitor
-	By       string         `json:"by,omitempty"` // journey that emitted it
+	By       string         `json:"by,omitempty"` // journey that caused it, which it never enters
 	Hops     int            `json:"hp,omitempty"`
 }
 

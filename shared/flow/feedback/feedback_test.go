@@ -172,6 +172,9 @@ func TestReportsAreEventsWithSegmentsNames(t *testing.T) {
 		if len(got) != 1 || got[0].Props["email_id"] != msg || got[0].Props["campaign_name"] != "cart" {
 			t.Errorf("%s: events %+v", kind, got)
 		}
+		if got[0].By != "cart" {
+			t.Errorf("%s: caused by %q", kind, got[0].By)
+		}
 		if got[0].At != noon.Add(2*time.Second).UnixMilli() || got[0].In.Milli() != noon.UnixMilli() {
 			t.Errorf("%s: at %d, in %s", kind, got[0].At, got[0].In)
 		}

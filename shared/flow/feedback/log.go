@@ -45,6 +45,7 @@ func (s *Service) log(ctx context.Context, r *report, gate *consent.Gate, epoch 
 	it.TTL = now.Add(keep).Unix()
 	err := it.Encode(fact.Event{
 		ID: r.id, Name: name, At: r.At().UnixMilli(), In: ident.NewStamp(now, s.Tokens.Seq()), Props: r.props(),
+		By: r.journey, // a journey is never begun by the delivery of its own mail
 	})
 	if err != nil {
 		return err
