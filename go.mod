@@ -19,6 +19,8 @@ require (
 	github.com/aws/jsii-runtime-go v1.139.0 // the stacks
 	github.com/aws/smithy-go v1.28.9 // the SDK's error and retry types
 	github.com/cdklabs/cdk-nag-go/cdknag/v2 v2.38.2 // tests only: judges the stacks
+	github.com/chromedp/cdproto v0.159.0 // tests only: the browser's protocol
+	github.com/chromedp/chromedp v0.23.0 // tests only: drives the pages in a real browser
 	github.com/cockroachdb/pebble/v2 v2.1.7 // the store of one machine
 	github.com/expr-lang/expr v1.17.8 // conditions' grammar
 	github.com/osteele/liquid v1.9.2 // templates' grammar
@@ -64,6 +66,7 @@ require (
 	github.com/cockroachdb/tokenbucket v0.0.0-20230807174530-cc333fc44b06 // indirect
 	github.com/fatih/color v1.19.0 // indirect
 	github.com/getsentry/sentry-go v0.27.0 // indirect
+	github.com/go-json-experiment/json v0.0.0-20260213210345-44df1a37e875 // indirect
 	github.com/gogo/protobuf v1.3.2 // indirect
 	github.com/golang/protobuf v1.5.3 // indirect
 	github.com/golang/snappy v0.0.5-0.20231225225746-43d5d4cd4e0e // indirect

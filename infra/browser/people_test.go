@@ -1,0 +1,195 @@
+package browser
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp/kb"
+
+	"github.com/kesher-io/kesher/shared/testkit/chromium"
+)
+
+const (
+	heading  = `document.querySelector("h1").textContent`
+	outlined = `getComputedStyle(document.activeElement).outlineStyle != "none" && getComputedStyle(document.activeElement).outlineWidth != "0px"`
+)
+
+// press goes to a control by Tab, which shows where it is, and presses Enter.
+func press(t *testing.T, p *chromium.Tab, selector string) {
+	t.Helper()
+	p.TabTo(selector)
+	if !chromium.Eval[bool](p, outlined) {
+		t.Errorf("the focus on %s is not to be seen", selector)
+	}
+	p.Enter()
+}
+
+// marketing is a mail of the demo that one may unsubscribe from.
+func (s *shop) marketing() mail {
+	s.t.Helper()
+	for _, m := range s.mails("journey=cart-abandonment") {
+		if s.permits(m.user()) {
+			return m
+		}
+	}
+	s.t.Fatal("the demo mails nobody who goes on permitting it")
+	return mail{}
+}
+
+// user is the id of somebody of the demo.
+func (m mail) user() string {
+	name, _, _ := strings.Cut(m.To, "@")
+	return "user-" + name
+}
+
+// permits says whether somebody permits marketing by mail.
+func (s *shop) permits(user string) bool {
+	s.t.Helper()
+	var known struct {
+		Consent map[string]struct{ State string }
+	}
+	if err := json.Unmarshal([]byte(s.say("/v1/profiles/get", `{"userId":"`+user+`"}`)), &known); err != nil {
+		s.t.Fatal(err)
+	}
+	return known.Consent["marketing/email"].State == "granted"
+}
+
+// centre opens the preference centre as somebody does who knows her address alone:
+// by a link that is mailed to it.
+func (s *shop) centre(p *chromium.Tab, user string) {
+	s.t.Helper()
+	p.Open(s.url + "/p?lang=en")
+	p.TabTo("#address")
+	p.Keys(address(user))
+	p.Enter()
+	quiet(s.t, p, "asking for a link")
+	s.told("SENT kesher-link")
+	mails := s.mails("to=" + address(user))
+	if len(mails) != 1 {
+		s.t.Fatalf("%d mails came", len(mails))
+	}
+	p.Open(mails[0].link("/p/"))
+	fits(s.t, p, "redeem", "en", "ltr")
+	press(s.t, p, "button.main")
+}
+
+func TestUnsubscribingByKeyboardTakesOnePress(t *testing.T) {
+	s, b := open(t, true), chromium.Start(t)
+	m := s.marketing()
+	p := b.Tab(t)
+	p.Open(m.link("/u/"))
+	p.Keys(kb.Tab)
+	if !chromium.Eval[bool](p, `document.activeElement.matches("a.skip")`) {
+		t.Error("the first Tab does not offer to skip to the content")
+	}
+	press(t, p, "button.main")
+	fits(t, p, "unsubscribed", chromium.Eval[string](p, `document.documentElement.lang`), chromium.Eval[string](p, `document.documentElement.dir`))
+	if s.permits(m.user()) {
+		t.Error("she is still mailed")
+	}
+	press(t, p, `input[value=all] ~ button`)
+	quiet(t, p, "stop all")
+}
+
+// B03, as a mail program does it, through the whole machine.
+func TestB03OneClickIsAnsweredWithinASecond(t *testing.T) {
+	s := open(t, true)
+	m := s.marketing()
+	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	begun := time.Now()
+	answer, err := client.PostForm(m.link("/u/"), url.Values{"List-Unsubscribe": {"One-Click"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	if _, err := io.ReadAll(answer.Body); err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(begun); took > time.Second {
+		t.Errorf("it took %v", took)
+	}
+	if answer.StatusCode != http.StatusOK || len(answer.Cookies()) != 0 {
+		t.Errorf("%s with cookies %v", answer.Status, answer.Cookies())
+	}
+	if s.permits(m.user()) {
+		t.Error("she is still mailed")
+	}
+}
+
+func TestPreferencesAreChangedSavedAndUndoneByKeyboard(t *testing.T) {
+	s, b := open(t, false), chromium.Start(t)
+	s.lives("dana", "Dana", "en")
+	p := b.Tab(t)
+
+	s.centre(p, "dana")
+	fits(t, p, "centre", "en", "ltr")
+
+	of := func(do string) string {
+		return `form:has([name=do][value=` + do + `]):has([name=purpose][value=marketing]) button`
+	}
+	press(t, p, of("withdraw"))
+	if s.permits("dana") {
+		t.Error("she is mailed though she stopped it")
+	}
+	press(t, p, of("grant"))
+	if !s.permits("dana") {
+		t.Error("she can't take it back")
+	}
+
+	p.TabTo("details:has(#t-first_name) summary")
+	p.Keys(kb.Enter)
+	p.TabTo("#t-first_name")
+	chromium.Eval[any](p, `document.activeElement.select()`)
+	p.Keys("Dana-Lee")
+	p.Enter()
+	if said := chromium.Eval[string](p, `document.querySelector("[role=status]").textContent`); said == "" {
+		t.Error("nothing says that it is saved")
+	}
+	if got := s.say("/v1/profiles/get", `{"userId":"dana"}`); !strings.Contains(got, "Dana-Lee") {
+		t.Errorf("her new name is not stored: %s", got)
+	}
+
+	press(t, p, "button[name=lang][value=he]")
+	fits(t, p, "centre in Hebrew", "he", "rtl")
+	press(t, p, "form:has([value=stop]) button")
+	if s.permits("dana") {
+		t.Error("she is mailed though she stopped everything")
+	}
+	press(t, p, "form:has([value=out]) button")
+	quiet(t, p, "the way out")
+}
+
+func TestAFormIsAnsweredByKeyboard(t *testing.T) {
+	s, b := open(t, false), chromium.Start(t)
+	s.lives("dana", "Dana", "en")
+	p := b.Tab(t)
+	p.Open(s.url + "/s/style?lang=en")
+	p.TabTo("input[type=checkbox]")
+	p.Keys(" ")
+	if !chromium.Eval[bool](p, `document.activeElement.checked`) {
+		t.Error("Space ticks nothing")
+	}
+	press(t, p, "button.main")
+	fits(t, p, "answered", "en", "ltr")
+}
+
+func TestTheMailboxIsReadByKeyboard(t *testing.T) {
+	s, b := open(t, true), chromium.Start(t)
+	m := s.marketing()
+	p := b.Tab(t)
+	p.Open(s.url + "/mailbox?journey=cart-abandonment")
+	press(t, p, `nav a[href*="`+m.ID+`"]`)
+	if got := chromium.Eval[string](p, `document.querySelector("main h2").textContent`); got != m.Subject {
+		t.Errorf("it shows %q, want %q", got, m.Subject)
+	}
+	press(t, p, "button[value=bounce]")
+	if got := chromium.Eval[string](p, `document.querySelector("[role=status]").textContent`); !strings.Contains(got, "bounce") {
+		t.Errorf("it says %q", got)
+	}
+	quiet(t, p, "mailbox")
+}
