@@ -264,6 +264,9 @@ func (c *compiler) step(s *Step, next int, event map[string]plan.Type) (Node, ma
 		return c.choose(s, n, event)
 	case s.Send != nil:
 		n.Kind, n.Send = KindSend, s.Send
+		if s.Send.Resend && c.j.Purpose != plan.PurposeService {
+			c.report(at(s.Keys, "resend", s.At), "only a service mail may leave a second time, and this journey's purpose is "+c.j.Purpose, "delete resend")
+		}
 		if l := s.Send.Late; l != nil && l.Kind == "recheck" {
 			n.Recheck = c.condition(l.Recheck, at(s.Keys, "late", s.At), env)
 		}

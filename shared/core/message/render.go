@@ -16,7 +16,6 @@ type RenderInput struct {
 	Event       map[string]any   // the fact at hand
 	Collections map[string]any   // by name: {"cart": {"items": [...]}}
 	Offer       []map[string]any // what the last offer step took
-	Items       map[string]any
 	Run         map[string]any
 	Links       Links
 	Sender      string // From, as in settings.yaml
@@ -112,7 +111,7 @@ func (in *RenderInput) bindings() map[string]any {
 	}
 	b := map[string]any{
 		"profile": orEmpty(in.Profile), "entry": orEmpty(in.Entry), "event": orEmpty(in.Event),
-		"items": orEmpty(in.Items), "run": orEmpty(in.Run), "offer": offers, "brand": brandValues(in.Brand),
+		"run": orEmpty(in.Run), "offer": offers, "brand": brandValues(in.Brand),
 		"preferences_url": orNil(in.Links.Preferences), "unsubscribe_url": orNil(in.Links.Unsubscribe),
 	}
 	for name, collection := range in.Collections {

@@ -297,15 +297,14 @@ func TestTemplateMistakesAreFoundWhenItIsCompiled(t *testing.T) {
 func TestTemplatesSeeWhatTheContractNames(t *testing.T) {
 	src := TemplateSource{
 		Name: "x", Subject: plan.Text{"en": "s"},
-		HTML: map[string]string{"en": `{{ profile.a }} {{ entry.b }} {{ event.c }} {{ cart.items[0].name }} {{ items.p1.title }} {{ offer[0].title }} {{ run.action_url }} {{ brand.name }} {{ brand["postal address"] }} <a href="{{ preferences_url }}">p</a>`},
+		HTML: map[string]string{"en": `{{ profile.a }} {{ entry.b }} {{ event.c }} {{ cart.items[0].name }} {{ offer[0].title }} {{ run.action_url }} {{ brand.name }} {{ brand["postal address"] }} <a href="{{ preferences_url }}">p</a>`},
 	}
 	in := input("en")
 	in.Profile, in.Entry, in.Event = map[string]any{"a": 1}, map[string]any{"b": 2}, map[string]any{"c": 3}
-	in.Items = map[string]any{"p1": map[string]any{"title": "Item"}}
 	in.Offer = []map[string]any{{"title": "Offer"}}
 	in.Run = map[string]any{"action_url": "https://k.example/c/1"}
 	out := mustRender(t, src, in)
-	if !strings.Contains(out.HTML, `1 2 3 Tent Item Offer https://k.example/c/1 Shop &amp; Co 1 Harbour St &lt;Haifa&gt; <a href="https://k.example/p/abc">`) {
+	if !strings.Contains(out.HTML, `1 2 3 Tent Offer https://k.example/c/1 Shop &amp; Co 1 Harbour St &lt;Haifa&gt; <a href="https://k.example/p/abc">`) {
 		t.Fatal(out.HTML)
 	}
 	src.HTML["en"] = "{% if basket.items %}x{% endif %}"

@@ -134,6 +134,7 @@ func TestFormsOfSteps(t *testing.T) {
 		{`{wait: {quiet: 30m, of: Product Viewed}}`, journey.Step{Other: "wait quiet"}},
 		{`{send: hello, late: send}`, journey.Step{Send: &journey.Send{Template: "hello", Late: &journey.Late{Kind: "send"}}}},
 		{`{late: recheck len(cart.items) > 0, send: hello, cap: wait}`, journey.Step{Send: &journey.Send{Template: "hello", CapWait: true, Late: &journey.Late{Kind: "recheck", Recheck: "len(cart.items) > 0"}}}},
+		{`{send: receipt, resend: true}`, journey.Step{Send: &journey.Send{Template: "receipt", Resend: true}}},
 		{`{set: {vip: true, level: 3, brand: {from: event.brand}}}`, journey.Step{Set: map[string]journey.Set{"vip": {Value: true}, "level": {Value: 3.0}, "brand": {From: "event.brand"}}}},
 		{`{offer: {from: offers}}`, journey.Step{Offer: &journey.Offer{From: "offers"}}},
 		{`{end: }`, journey.Step{End: &journey.End{}}},

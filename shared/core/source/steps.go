@@ -31,13 +31,14 @@ type rawStep struct {
 
 	late       *journey.Late
 	capWait    string
+	resend     bool
 	then, els  []journey.Step
 	repetition []journey.Step
 }
 
 // companions are, by verb, the keys that may stand beside it.
 var companions = map[string][]string{
-	"wait": {}, "wait-for": {"then", "else"}, "choose": {}, "send": {"late", "cap"}, "set": {}, "offer": {}, "end": {},
+	"wait": {}, "wait-for": {"then", "else"}, "choose": {}, "send": {"late", "cap", "resend"}, "set": {}, "offer": {}, "end": {},
 	"split": {}, "emit": {}, "call": {}, "repeat": {"do"}, "each": {"do"},
 }
 
@@ -58,6 +59,8 @@ func stepShape() shape[journey.Step] {
 		key("send", "a template, as a mail", id, func(s *rawStep) *string { return &s.send.Template }),
 		key("late", "send, drop after <duration>, or recheck <condition>", sendLateShape, func(s *rawStep) **journey.Late { return &s.late }),
 		key("cap", "wait: over the cap it waits instead of being skipped", enum("wait"), func(s *rawStep) *string { return &s.capWait }),
+		key("resend", "once more when nobody can tell whether it left; service mails only, and she may get it twice", boolean,
+			func(s *rawStep) *bool { return &s.resend }),
 		key("set", "traits to set", dict(identifier, setShape), func(s *rawStep) *map[string]journey.Set { return &s.set }),
 		key("offer", "take offers that fit what she declared", offerShape, func(s *rawStep) *journey.Offer { return &s.offer }),
 		key("end", "end the run, with a word for the report", reasonShape, func(s *rawStep) *string { return &s.end }),
@@ -82,7 +85,7 @@ func buildStep(r *reader, n *yaml.Node, raw rawStep) journey.Step {
 	case "choose":
 		s.Choose = raw.choose
 	case "send":
-		raw.send.Late, raw.send.CapWait = raw.late, raw.capWait == "wait"
+		raw.send.Late, raw.send.CapWait, raw.send.Resend = raw.late, raw.capWait == "wait", raw.resend
 		s.Send = &raw.send
 	case "set":
 		s.Set = raw.set
@@ -97,7 +100,7 @@ func buildStep(r *reader, n *yaml.Node, raw rawStep) journey.Step {
 }
 
 // besides are the keys that stand beside a verb.
-var besides = []string{"then", "else", "late", "cap", "do"}
+var besides = []string{"then", "else", "late", "cap", "resend", "do"}
 
 // onlyBeside says whether a map without a verb has no unknown key either, which
 // would be a misspelt verb and is reported as such.

@@ -196,13 +196,15 @@ func (s *templateScope) judge(v message.Variable) (what, do string) {
 			return fmt.Sprintf("%s prints offers, but %s takes none", v.Path, s.journey), "add an offer step above the send"
 		}
 		return "", ""
-	case "items", "run", "brand", "preferences_url", "unsubscribe_url", "forloop":
+	case "items":
+		return "\"items\" is not built yet in templates", "print what the fact or a collection holds, such as cart.items"
+	case "run", "brand", "preferences_url", "unsubscribe_url", "forloop":
 		return "", ""
 	}
 	if _, ok := s.plan.Collections[root]; ok {
 		return fmt.Sprintf("%s may not read the collection %q", s.journey, root), "add the purpose of its events to `uses`"
 	}
-	names := slices.Concat([]string{"profile", "entry", "event", "offer", "items", "run", "brand"}, slices.Sorted(maps.Keys(s.collections)))
+	names := slices.Concat([]string{"profile", "entry", "event", "offer", "run", "brand"}, slices.Sorted(maps.Keys(s.collections)))
 	return fmt.Sprintf("templates know no %q", root), nearest(root, names, "name")
 }
 

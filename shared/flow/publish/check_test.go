@@ -102,7 +102,14 @@ settings.yaml:5:7: "drop 24h" is no rule for late messages (write send, or drop 
 	{"an unknown type", []change{{"plan.yaml", "price: number", "price: nubmer"}},
 		`plan.yaml:11:114: there is no type "nubmer" (did you mean number?)`},
 
+	{"what the shop sells, in a template", []change{{"templates/reminder/body.html", "{{ profile.first_name }}", "{{ items.p1.title }}"}},
+		`templates/reminder/body.html:1:1: "items" is not built yet in templates (print what the fact or a collection holds, such as cart.items)`},
+
 	// Journeys.
+	{"a second try for what may be left out", []change{{"journeys/cart.yaml", "  - send: reminder\n  - wait: 1d", "  - send: reminder\n    resend: true\n  - wait: 1d"}},
+		`journeys/cart.yaml:14:13: only a service mail may leave a second time, and this journey's purpose is marketing (delete resend)`},
+	{"no word for a second try", []change{{"journeys/cart.yaml", "  - send: reminder\n  - wait: 1d", "  - send: reminder\n    resend: once\n  - wait: 1d"}},
+		`journeys/cart.yaml:14:13: "once" is neither true nor false`},
 	{"no purpose, no publish", []change{{"journeys/cart.yaml", "purpose: marketing\n", ""}},
 		"journeys/cart.yaml:1:1: `purpose` is missing (add it)"},
 	{"an unknown purpose", []change{{"journeys/cart.yaml", "purpose: marketing", "purpose: marketin"}},
