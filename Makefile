@@ -12,7 +12,7 @@ PACKAGES = $(shell go list ./... | grep -vE '/infra/(stack|cdk|e2e)')
 # Where goroutines meet.
 RACY = ./functions/... ./infra/onebox ./shared/aws/streams ./shared/flow/... ./shared/local/... ./shared/core/condition ./shared/core/message/...
 
-.PHONY: help run test check race fuzz bench checklist tidy clean
+.PHONY: help run test check race fuzz sim bench checklist tidy clean
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "%-14s %s\n", $$1, $$2}'
@@ -41,6 +41,11 @@ race: ## the tests of what runs side by side once more, with the race detector
 fuzz: ## every fuzzer for ten seconds
 	@for package in $(PACKAGES); do for fuzzer in $$(go test -list '^Fuzz' $$package 2>/dev/null | grep ^Fuzz); do \
 		go test -run '^$$' -fuzz "^$$fuzzer$$" -fuzztime 10s $$package || exit 1; done; done
+
+SEEDS ?= 1000
+
+sim: ## play random histories against every promise (SEEDS=n, or SEED=x to read one)
+	@go run ./infra/sim/cmd -seeds $(SEEDS) $(if $(SEED),-seed $(SEED))
 
 bench: ## the benchmarks of QUALITY section 1
 	go test -run '^$$' -bench . -benchmem ./shared/core/... ./shared/local/... ./functions/... ./infra/onebox

@@ -37,7 +37,7 @@ const longest = 50 * time.Second
 // Handle works every shard until nothing is due or the time is up; the rest
 // waits a minute. The event itself says nothing that matters.
 func (h *Handler) Handle(ctx context.Context, _ []byte) ([]byte, error) {
-	until := time.Now().Add(longest)
+	until := h.Clock.Clock.Real().Add(longest)
 	if d, ok := ctx.Deadline(); ok {
 		until = d.Add(-h.Reserve)
 	}
@@ -47,7 +47,7 @@ func (h *Handler) Handle(ctx context.Context, _ []byte) ([]byte, error) {
 	var shards sync.WaitGroup
 	for _, shard := range item.Shards {
 		shards.Go(func() {
-			r, err := h.shard(ctx, string(shard), until)
+			r, err := h.Shard(ctx, string(shard), until)
 			mu.Lock()
 			defer mu.Unlock()
 			total.Worked += r.Worked
@@ -62,12 +62,13 @@ func (h *Handler) Handle(ctx context.Context, _ []byte) ([]byte, error) {
 	return json.Marshal(total)
 }
 
-func (h *Handler) shard(ctx context.Context, shard string, until time.Time) (r Result, err error) {
+// Shard works one shard, if nobody else does, until nothing is due or the time is up.
+func (h *Handler) Shard(ctx context.Context, shard string, until time.Time) (r Result, err error) {
 	ours, err := h.Clock.Lease(ctx, shard, until)
 	if err != nil || !ours {
 		return r, err
 	}
-	for time.Now().Before(until) {
+	for h.Clock.Clock.Real().Before(until) {
 		entries, err := h.Clock.Take(ctx, shard)
 		if err != nil {
 			return r, err

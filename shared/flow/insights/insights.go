@@ -5,8 +5,12 @@
 package insights
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"maps"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -53,8 +57,12 @@ func (c *Counter) Flush(ctx context.Context) error {
 	c.deltas = nil
 	c.mu.Unlock()
 	var errs []error
-	for key, d := range deltas {
-		errs = append(errs, c.Store.Write(ctx, flow.Add(key, d)))
+	for _, key := range slices.SortedFunc(maps.Keys(deltas), compareKeys) { // always in one order
+		errs = append(errs, c.Store.Write(ctx, flow.Add(key, deltas[key])))
 	}
 	return errors.Join(errs...)
+}
+
+func compareKeys(a, b item.Key) int {
+	return cmp.Or(strings.Compare(a.PK, b.PK), strings.Compare(a.SK, b.SK))
 }

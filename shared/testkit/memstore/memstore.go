@@ -44,13 +44,15 @@ func New(now func(pk string) time.Time) *Store {
 	return &Store{now: now, partitions: map[partition][]*item.Item{}, lists: map[string][]*item.Item{}}
 }
 
-// Changes is a copy of the change log, in order: every write to the customers
-// table, with both images.
-func (s *Store) Changes() []item.Change {
+// Changes is the log so far.
+func (s *Store) Changes() []item.Change { return s.ChangesAfter(0) }
+
+// ChangesAfter is the log without its first n changes.
+func (s *Store) ChangesAfter(n int) []item.Change {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	changes := make([]item.Change, len(s.log))
-	for i, c := range s.log {
+	changes := make([]item.Change, len(s.log)-n)
+	for i, c := range s.log[n:] {
 		changes[i] = item.Change{Seq: c.Seq, Key: c.Key, Old: c.Old.Clone(), New: c.New.Clone()}
 	}
 	return changes

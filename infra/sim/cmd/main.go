@@ -1,0 +1,38 @@
+// Command sim plays random histories of Kesher and says which promises broke.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"time"
+	_ "time/tzdata"
+
+	"github.com/kesher-io/kesher/infra/sim"
+)
+
+func main() {
+	seeds := flag.Int("seeds", 1000, "histories to play")
+	seed := flag.String("seed", "", "play this one alone and print what happened to whom a promise was broken to")
+	people := flag.Int("people", 20, "customers in each history")
+	flag.Parse()
+	o := sim.Options{People: *people}
+	if *seed != "" {
+		var n uint64
+		if _, err := fmt.Sscan(*seed, &n); err != nil {
+			fmt.Fprintf(os.Stderr, "sim: --seed %s is no number\n", *seed)
+			os.Exit(2)
+		}
+		if r := sim.Tell(n, o, os.Stdout); len(r.Violations) > 0 {
+			os.Exit(1)
+		}
+		return
+	}
+	first := uint64(time.Now().UnixMilli()) * 1000 // fresh ones every time
+	fmt.Printf("seeds from %d on\n", first)
+	s := sim.Play(first, *seeds, o)
+	s.Print(os.Stdout)
+	if len(s.Broken) > 0 {
+		os.Exit(1)
+	}
+}

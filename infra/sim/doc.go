@@ -1,0 +1,46 @@
+// Package sim plays random histories of Kesher and tries to break every promise.
+//
+// # What is simulated
+//
+// One seed is one history: some customers, a day and a half of what they do, and
+// the faults that befall it. The flows and handlers are the real ones, wired as the
+// mains of functions/* wire them; around them stand a store, a stream, a clock,
+// SES and a bus that are ours. Every port call parks, and the seed says who goes on:
+// at any moment one goroutine of a history runs, so a history repeats to the byte.
+//
+//   - Store: memstore, which passes the conformance suite. Its replies get lost
+//     before or after the write, it throttles, its index lags, items are rewritten
+//     between a worker's read and its write.
+//   - Stream: through the deployed filter patterns, at least once, in order per item
+//     and in no other order; each consumer behind by its own time; records come
+//     again, also after 14 days; those of runs and messages may be lost altogether.
+//   - Processes: warm instances that remember what instances remember, whose clocks
+//     differ by seconds, that die before or after any call, or when their time is
+//     up. A dead process's ports do nothing; its code runs out unheard.
+//   - Clock: the minute rule, late, skipped, twice, on one or several workers.
+//   - SES: accepts and times out, times out and has not accepted, throttles, is
+//     paused, rejects; reports twice, late, out of order, or never.
+//   - Customers: two ids with one address, withdrawals by API and by link, bounces
+//     and complaints, purchases, erasures and returns, each at any instant, and on
+//     purpose between a worker's reads and its claim. Callers repeat calls. A
+//     marketer publishes another version while runs are under way.
+//
+// Which faults a history has, and how often, is drawn anew for each (swarm). After
+// a day and a half they stop, and everything must come to rest.
+//
+// # What is not, and where real AWS differs
+//
+// DynamoDB's and SES's own adapters (shared/aws), which have their own suites on
+// implementations nobody here wrote; Lambda's batching, bisecting and failure
+// bucket (shared/local/pump and its tests); the HTTP doors but for their flows.
+// The clocks of two instances are never more than 8 s apart: deliver's lease allows
+// for 10. SES accepts a mail at the call or not at all, never later. Two versions of
+// the binary, restore, rollback, migration and broadcasts join with what builds them.
+//
+// # To add a fault
+//
+// Name it in faults.go, offer it where it can strike (World.strikes), and name in
+// reached.go a place that only it leads to. To add a promise: watch*.go for what
+// must hold at every commit and every accepted mail, rest.go for what must hold at
+// the end.
+package sim

@@ -1,0 +1,270 @@
+package sim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/kesher-io/kesher/shared/core/item"
+	"github.com/kesher-io/kesher/shared/core/release"
+	"github.com/kesher-io/kesher/shared/flow"
+	"github.com/kesher-io/kesher/shared/flow/deliver"
+)
+
+// ports are all ports of an instance but Releases. Every call parks, may meet a
+// fault, and otherwise reaches the one true store or SES.
+type ports struct{ *instance }
+
+var (
+	_ flow.Store    = (*ports)(nil)
+	_ flow.Clock    = (*ports)(nil)
+	_ flow.Tokens   = (*ports)(nil)
+	_ flow.Mailer   = (*ports)(nil)
+	_ flow.Emitter  = (*ports)(nil)
+	_ flow.Metrics  = (*ports)(nil)
+	_ deliver.Rater = (*ports)(nil)
+	_ flow.Releases = (*releasesPort)(nil)
+)
+
+// call parks, and lets one of the possible faults strike. ok is false when the
+// process is dead, by now or by this.
+func (p *ports) call(possible ...Fault) (f Fault, ok bool) {
+	t := p.task
+	if !t.park() {
+		return "", false
+	}
+	t.calls++
+	f = p.w.strikes(possible...)
+	switch f {
+	case "":
+	case CrashBefore:
+		t.die("before a call")
+		return f, false
+	case Ambush:
+		p.w.byKey[t.about].ambush()
+		if !t.sleep(p.w.some(400 * time.Millisecond)) {
+			return f, false
+		}
+	default:
+		t.troubled = true
+	}
+	if p.w.strikes(Slow) != "" {
+		t.troubled = true
+		if !t.sleep(time.Duration(p.w.rng.Int64N(int64(12 * time.Second)))) {
+			return f, false
+		}
+	}
+	return f, true
+}
+
+// Get reads the truth: a strong read sees every acknowledged write, and an
+// eventual one may.
+func (p *ports) Get(ctx context.Context, c flow.Consistency, keys ...item.Key) ([]*item.Item, error) {
+	f, ok := p.call(Throttled, CrashBefore)
+	if !ok {
+		return nil, errDead
+	}
+	if f == Throttled {
+		return nil, flow.ErrThrottled
+	}
+	if keys[0].SK == item.SKGate {
+		p.task.gateRead = p.w.writes
+	}
+	items, err := p.w.store.Get(ctx, c, keys...)
+	p.w.tell(p.task.about, "%s: reads %s", p.task.name, names(keys))
+	return items, err
+}
+
+func names(keys []item.Key) string {
+	var list []string
+	for _, k := range keys {
+		list = append(list, k.SK)
+	}
+	return strings.Join(list, ", ")
+}
+
+func (p *ports) Query(ctx context.Context, q flow.Query) (flow.Page, error) {
+	possible := []Fault{Throttled, CrashBefore}
+	if q.List != "" {
+		possible = append(possible, StaleIndex)
+	}
+	f, ok := p.call(possible...)
+	if !ok {
+		return flow.Page{}, errDead
+	}
+	switch f {
+	case Throttled:
+		return flow.Page{}, flow.ErrThrottled
+	case StaleIndex:
+		p.w.holdIndex()
+	}
+	p.w.tell(p.task.about, "%s: queries %s%s", p.task.name, q.List, q.Prefix)
+	return p.w.store.Query(ctx, q)
+}
+
+// Write is the one place where the world changes.
+func (p *ports) Write(ctx context.Context, ops ...flow.Op) error {
+	possible := []Fault{Throttled, LostWrite, LostReply, CrashBefore, CrashAfter, Intruder}
+	if ops[0].Item.SK == item.SKGate && p.ambushed() {
+		possible = append(possible, Ambush)
+	}
+	f, ok := p.call(possible...)
+	if !ok {
+		return errDead
+	}
+	switch f {
+	case Throttled:
+		return flow.ErrThrottled
+	case LostWrite:
+		return fmt.Errorf("%w: no reply", flow.ErrUnknown)
+	case Intruder:
+		p.w.intrude(ops[0].Item.Key)
+	}
+	err := p.w.commit(ctx, p.task, ops)
+	if _, conflict := flow.AsConflict(err); conflict {
+		p.task.troubled = true
+	}
+	switch {
+	case f == CrashAfter:
+		p.task.die("after a write")
+		return errDead
+	case f == LostReply && err == nil:
+		return fmt.Errorf("%w: no reply", flow.ErrUnknown)
+	}
+	return err
+}
+
+// Send is SES behind the adapter: one call, one attempt.
+func (p *ports) Send(_ context.Context, m flow.Mail) (string, error) {
+	possible := []Fault{TimeoutTaken, TimeoutRefused, SESThrottled, SESPaused, SESRejected, CrashBefore, CrashAfter}
+	if p.ambushed() {
+		possible = append(possible, Ambush)
+	}
+	f, ok := p.call(possible...)
+	if !ok {
+		return "", errDead
+	}
+	refuse := func(o flow.Outcome, code string) (string, error) {
+		return "", &flow.SendError{Outcome: o, Code: code, Err: errors.New(code)}
+	}
+	switch f {
+	case TimeoutRefused:
+		return refuse(flow.OutcomeUnknown, "timeout")
+	case SESThrottled:
+		return refuse(flow.OutcomeNotAccepted, "TooManyRequestsException")
+	case SESRejected:
+		return refuse(flow.OutcomeMessageFatal, "MessageRejected")
+	case SESPaused:
+		p.w.ses.pause()
+	}
+	if p.w.ses.paused() {
+		return refuse(flow.OutcomeSenderWide, "SendingPausedException")
+	}
+	id := p.w.accept(p.task, m, f == TimeoutTaken)
+	switch f {
+	case TimeoutTaken:
+		return refuse(flow.OutcomeUnknown, "timeout")
+	case CrashAfter:
+		p.task.die("after SES accepted")
+		return "", errDead
+	}
+	return id, nil
+}
+
+// ambushed: this is deliver at work on somebody who may change her mind.
+func (p *ports) ambushed() bool {
+	who := p.w.byKey[p.task.about]
+	return strings.HasPrefix(p.task.name, "deliver ") && who != nil && !who.steady
+}
+
+// Allowance is what SES says of the account.
+func (p *ports) Allowance(context.Context) (deliver.Allowance, error) {
+	f, ok := p.call(SESUnreachable, CrashBefore)
+	if !ok {
+		return deliver.Allowance{}, errDead
+	}
+	if f == SESUnreachable {
+		return deliver.Allowance{}, errors.New("no answer")
+	}
+	a := deliver.Allowance{PerSecond: 14, PerDay: 50_000}
+	if p.w.ses.paused() {
+		a.Paused = "sending is paused"
+	}
+	return a, nil
+}
+
+// Emit is the outside bus.
+func (p *ports) Emit(_ context.Context, events ...flow.Emitted) error {
+	f, ok := p.call(BusDown, CrashBefore, CrashAfter)
+	if !ok {
+		return errDead
+	}
+	if f == BusDown {
+		return errors.New("the bus is down")
+	}
+	for _, e := range events {
+		p.w.watch.emitted(&e)
+	}
+	if f == CrashAfter {
+		p.task.die("after telling the bus")
+		return errDead
+	}
+	return nil
+}
+
+// Sleep waits in virtual time.
+func (p *ports) Sleep(_ context.Context, d time.Duration) error {
+	if !p.task.sleep(d) {
+		return errDead
+	}
+	return nil
+}
+
+// Now and Real are the wall clock of the instance, as on Lambda, to the
+// millisecond and as exact as it is.
+func (p *ports) Now(string) time.Time { return p.Real().Truncate(time.Millisecond) }
+func (p *ports) Real() time.Time      { return p.w.now.Add(p.skew) }
+
+// Token is fresh.
+func (p *ports) Token() string { return p.w.tokens.Token() }
+
+// Seq is the instance's clock in microseconds, or one more than the last.
+func (p *ports) Seq() int64 {
+	p.seq = max(p.seq+1, p.Real().UnixMicro())
+	return p.seq
+}
+
+// Secret follows from the seed.
+func (p *ports) Secret(n int) []byte { return p.w.tokens.Secret(n) }
+
+func (*ports) Count(string, int64, ...flow.Dim)           {}
+func (*ports) Observe(string, time.Duration, ...flow.Dim) {}
+
+// releasesPort finds releases as an instance knows them: the live one up to 60 s
+// old.
+type releasesPort struct{ *instance }
+
+func (p *releasesPort) Live(context.Context) (*release.Release, error) {
+	if p.live.release == nil || p.w.now.Sub(p.live.read) >= time.Minute {
+		p.live.release, p.live.read = p.w.live(), p.w.now
+	}
+	return p.live.release, nil
+}
+
+func (p *releasesPort) Get(_ context.Context, id string) (*release.Release, error) {
+	if r := p.w.releaseOf(id); r != nil {
+		return r, nil
+	}
+	return nil, flow.ErrNoRelease
+}
+
+func (w *World) releaseOf(id string) *release.Release {
+	for _, r := range w.releases {
+		if r.ID == id {
+			return r
+		}
+	}
+	return nil
+}

@@ -1,0 +1,36 @@
+package sim
+
+// Reached is a place of the protocol that histories must come to, or they prove
+// nothing: "sometimes assertions".
+type Reached string
+
+const (
+	Entered             Reached = "a run began"
+	MovedWithoutRecord  Reached = "a run or message whose record was lost went on"
+	DecidedAgain        Reached = "a decision was made again on its record"
+	Erased              Reached = "a customer was erased"
+	ErasedAmidClaims    Reached = "a customer with claims was erased"
+	LeftAfterErasure    Reached = "a mail claimed before an erasure left after it"
+	LeftAfterWithdrawal Reached = "a mail claimed before a withdrawal left after it"
+	ClaimReleased       Reached = "a claim was let go"
+	ExitAfterReads      Reached = "an exit came after the gate's reads"
+	ExitWhileDue        Reached = "an exit waited for a due message"
+	CapFull             Reached = "a day's last place was taken"
+	BecameUnknown       Reached = "a message became unknown"
+	UnknownSettled      Reached = "a report settled an unknown message"
+	SkippedLeftAfterAll Reached = "a message skipped by one worker had left by another"
+	ReportFirst         Reached = "a report came before anything was stored"
+	BecameFailed        Reached = "a message failed for good"
+	CameBack            Reached = "an erased customer came back"
+	Parked              Reached = "a run was parked"
+	NewVersion          Reached = "runs of two versions were under way"
+)
+
+// MustReach are the places that a thousand seeds must come to.
+var MustReach = []Reached{
+	Entered, MovedWithoutRecord, DecidedAgain, Erased, ErasedAmidClaims, LeftAfterErasure, LeftAfterWithdrawal,
+	ClaimReleased, ExitAfterReads, ExitWhileDue, CapFull, BecameUnknown, UnknownSettled, BecameFailed, Parked,
+	"held: quiet hours", "held: cap", "held: brake", "held: throttled",
+	"skipped: no consent", "skipped: suppressed", "skipped: cap", "skipped: late", "skipped: exit seen at the gate",
+	"skipped: address belongs to another customer",
+}

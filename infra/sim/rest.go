@@ -1,0 +1,172 @@
+package sim
+
+import (
+	"bytes"
+	"context"
+	"strings"
+	"time"
+
+	"github.com/kesher-io/kesher/shared/core/consent"
+	"github.com/kesher-io/kesher/shared/core/engine"
+	"github.com/kesher-io/kesher/shared/core/fact"
+	"github.com/kesher-io/kesher/shared/core/item"
+	"github.com/kesher-io/kesher/shared/core/message"
+	"github.com/kesher-io/kesher/shared/flow"
+)
+
+// atRest holds what is left, when nothing is left to happen, against the promises.
+func (w *World) atRest() {
+	for _, p := range w.people {
+		w.personAtRest(p)
+	}
+	for key, l := range w.watch.listed {
+		w.violate("", "%s is still listed in %s for %s", key.SK, l.list, l.at)
+	}
+}
+
+func (w *World) personAtRest(p *person) {
+	g, gate := w.watch.gateOf(p.key)
+	epoch := int64(0)
+	if gate != nil {
+		epoch = gate.E
+	}
+	started := 0
+	w.items(item.CustomerPK(p.key), func(it *item.Item) {
+		if it.E < epoch {
+			w.violate(p.key, "%s of epoch %d is left, she is in %d", it.SK, it.E, epoch)
+		}
+		switch {
+		case strings.HasPrefix(it.SK, item.PrefixRun):
+			started += w.runAtRest(p, it)
+		case strings.HasPrefix(it.SK, item.PrefixMsg):
+			w.messageAtRest(p, it)
+		case strings.HasPrefix(it.SK, item.PrefixFault):
+			w.violate(p.key, "a record was set aside: %s", it.Body)
+		}
+	})
+	if err := consent.Verify(w.watch.ledgers[item.CustomerPK(p.key)], g.Ledger); err != nil {
+		w.violate(p.key, "history of consent: %v", err)
+	}
+	if g.Erased != 0 {
+		w.nothingOf(p)
+		return
+	}
+	if epoch > 0 {
+		w.result.Reached[CameBack]++
+	}
+	w.toldAtRest(p)
+	if p.steady && started == 0 && w.shouldStart(p) {
+		w.violate(p.key, "she permits everything and put dear things into the cart, and no run began")
+	}
+}
+
+// items hands over everything in a partition.
+func (w *World) items(pk string, fn func(*item.Item)) {
+	q := flow.Query{Table: item.Customers, PK: pk, Expired: true}
+	if err := flow.Each(context.Background(), w.store, q, func(it item.Item) error { fn(&it); return nil }); err != nil {
+		panic(err)
+	}
+}
+
+func (w *World) runAtRest(p *person, it *item.Item) (started int) {
+	var run engine.Run
+	w.watch.decode(it, &run)
+	switch {
+	case run.State == engine.Parked:
+		w.result.Reached[Parked]++
+	case run.State.Live():
+		w.violate(p.key, "%s is %s for ever", about(&run), run.State)
+	}
+	if got := run.Tally.Exited + run.Tally.Ended; run.State != engine.Parked && got != run.Tally.Started {
+		w.violate(p.key, "%s: %d began, %d ended", about(&run), run.Tally.Started, got)
+	}
+	return run.Tally.Started
+}
+
+// messageAtRest: what is stored of a message is what became of it.
+func (w *World) messageAtRest(p *person, it *item.Item) {
+	var m message.Msg
+	w.watch.decode(it, &m)
+	l := w.watch.letter(m.ID)
+	switch {
+	case m.State == message.Held:
+		w.violate(p.key, "message %s is held for ever (%s)", m.ID, m.Reason)
+	case l.accepted > 0 && m.State != message.Sent && m.State != message.Unknown:
+		w.violate(p.key, "message %s is %s (%s), and SES accepted it", m.ID, m.State, m.Reason)
+	case m.State == message.Unknown && w.watch.reported[m.ID]:
+		w.violate(p.key, "message %s is unknown, and SES reported it", m.ID)
+	}
+}
+
+// toldAtRest: the bus was told of every event of hers that the catalog opted in.
+func (w *World) toldAtRest(p *person) {
+	counts := map[string]int{}
+	for _, f := range w.watch.facts[p.key] {
+		counts[f.Name]++
+	}
+	for _, name := range w.live().Settings.Emit {
+		if told := w.watch.told[p.key+name]; told < counts[name] && p.steady {
+			w.violate(p.key, "%d times %s, and the bus was told %d", counts[name], name, told)
+		}
+	}
+}
+
+// shouldStart: one of her dear products was taken while everything was permitted,
+// long enough before the end for its run to begin.
+func (w *World) shouldStart(p *person) bool {
+	if w.releases[0].Journeys["cart"] == nil {
+		return false
+	}
+	for _, f := range w.watch.facts[p.key] {
+		price, _ := f.Props["price"].(float64)
+		if f.Name == "Product Added" && price >= 20 && fresh(f) {
+			return true
+		}
+	}
+	return false
+}
+
+func fresh(f stored) bool {
+	late := f.In.Time().Sub(time.UnixMilli(f.At))
+	return late < 30*time.Minute
+}
+
+// nothingOf: an erased customer has left no word of herself, wherever it may be.
+func (w *World) nothingOf(p *person) {
+	for _, other := range w.people {
+		if other != p && other.email == p.email {
+			return // what is left is the other's
+		}
+	}
+	w.everything(func(it *item.Item) {
+		if p.namedIn(it.Body) || p.namedIn([]byte(it.PK+it.SK)) {
+			w.violate(p.key, "she was erased, and %s still names her", it.Key)
+		}
+	})
+	w.items(item.CustomerPK(p.key), func(it *item.Item) {
+		if it.SK != item.SKGate && !strings.HasPrefix(it.SK, item.EventPrefix(fact.CustomerErased)) {
+			w.violate(p.key, "she was erased, and %s is left", it.SK)
+		}
+	})
+}
+
+// namedIn says whether a text holds her address, her name or her id.
+func (p *person) namedIn(text []byte) bool {
+	for _, word := range []string{p.id + "@", p.name + `"`, `"` + p.id + `"`} {
+		if bytes.Contains(text, []byte(word)) {
+			return true
+		}
+	}
+	return false
+}
+
+// everything hands over all that the customers table holds.
+func (w *World) everything(fn func(*item.Item)) {
+	pks := map[string]bool{}
+	for _, c := range w.store.Changes() {
+		pks[c.Key.PK] = true
+	}
+	for pk := range pks {
+		w.items(pk, fn)
+	}
+}

@@ -1,0 +1,103 @@
+package sim
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/kesher-io/kesher/events"
+	"github.com/kesher-io/kesher/shared/flow"
+)
+
+// ses accepts mails and reports about them, as often and as late as it likes.
+type ses struct {
+	w           *World
+	pausedUntil time.Time
+	n           int
+}
+
+func (s *ses) pause() { s.pausedUntil = s.w.now.Add(time.Minute + s.w.some(2*time.Hour)) }
+
+func (s *ses) paused() bool { return s.w.now.Before(s.pausedUntil) }
+
+// accept takes a mail: from here on somebody reads it.
+func (w *World) accept(t *task, m flow.Mail, unclear bool) string {
+	w.ses.n++
+	id := fmt.Sprintf("ses-%d", w.ses.n)
+	w.result.Mails++
+	w.tell(t.about, "%s: SES accepts %s to %s", t.name, m.ID, m.To)
+	w.watch.accepted(t, &m)
+	w.ses.reports(id, m, unclear)
+	if p := w.byKey[m.Customer]; p != nil && p.unsubscribes {
+		p.press(&m)
+	}
+	return id
+}
+
+// reports plans what SES says about a mail: usually within seconds, but all of it
+// may come late, after anything else, or never. Late it matters most where the
+// sender got no answer.
+func (s *ses) reports(id string, m flow.Mail, unclear bool) {
+	w := s.w
+	delay := time.Duration(0)
+	switch f := w.strikes(ReportLost, ReportLate); {
+	case f == ReportLost:
+		return
+	case f == ReportLate, unclear && !w.calm && w.rng.IntN(2) == 0:
+		delay = w.some(20 * time.Hour)
+	}
+	s.report(id, m, events.SESSend, delay+w.some(2*time.Second))
+	switch p := w.byKey[m.Customer]; {
+	case p != nil && p.bounces:
+		s.report(id, m, events.SESBounce, delay+w.some(time.Minute))
+	case p != nil && p.complains:
+		s.report(id, m, events.SESComplaint, delay+w.some(5*time.Hour))
+	default:
+		s.report(id, m, events.SESDelivery, delay+w.some(10*time.Second))
+	}
+}
+
+func (s *ses) report(id string, m flow.Mail, kind string, after time.Duration) {
+	w := s.w
+	e := sesEvent(id, m, kind, w.now, w.now.Add(after))
+	if w.strikes(ReportTwice) != "" {
+		w.later(w.now.Add(after+w.some(24*time.Hour)), func() { s.send(e, m) })
+	}
+	w.later(w.now.Add(after), func() { s.send(e, m) })
+}
+
+// send hands the event to feedback until it has worked it. (EventBridge and Lambda
+// together try for longer than any fault here lasts.)
+func (s *ses) send(e *events.SESEvent, m flow.Mail) {
+	w := s.w
+	w.spawn("feedback "+e.Detail.EventType+" "+m.ID, m.Customer, func(ctx context.Context, i *instance) error {
+		return i.feedback.Take(ctx, e)
+	}, func(err error) {
+		if err != nil {
+			w.later(w.now.Add(time.Second+w.some(time.Minute)), func() { s.send(e, m) })
+			return
+		}
+		w.watch.reported[m.ID] = true
+	})
+}
+
+func sesEvent(id string, m flow.Mail, kind string, sent, at time.Time) *events.SESEvent {
+	to := events.NewPersonal(m.To)
+	e := &events.SESEvent{ID: id + kind, Source: events.SESSource, DetailType: events.SESDetailTypes[kind], Time: at}
+	e.Detail = events.SESDetail{EventType: kind, Mail: events.SESMail{
+		Timestamp: sent, MessageID: id, Destination: []events.Personal{to},
+		Tags: map[string][]string{events.TagMessage: {m.ID}, events.TagCustomer: {m.Customer}, events.TagJourney: {m.Journey}},
+	}}
+	recipients := []events.SESRecipient{{EmailAddress: to}}
+	switch d := &e.Detail; kind {
+	case events.SESSend:
+		d.Send = &struct{}{}
+	case events.SESDelivery:
+		d.Delivery = &events.SESDeliveryInfo{Timestamp: at, Recipients: []events.Personal{to}}
+	case events.SESBounce:
+		d.Bounce = &events.SESBounceInfo{BounceType: events.BouncePermanent, BouncedRecipients: recipients, Timestamp: at, FeedbackID: id}
+	case events.SESComplaint:
+		d.Complaint = &events.SESComplaintInfo{ComplainedRecipients: recipients, Timestamp: at, FeedbackID: id}
+	}
+	return e
+}

@@ -1,0 +1,111 @@
+package sim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// task is one invocation under way. Its goroutine runs only between resume and the
+// next port call, where it parks: at any moment one goroutine of a history runs,
+// and the seed says which.
+type task struct {
+	w        *World
+	name     string
+	about    string // customer
+	inst     *instance
+	deadline time.Time // Lambda ends it then
+	wake     time.Time // it sleeps until then
+	dead     bool      // its ports do nothing any more
+	ended    bool
+	err      error
+	resume   chan struct{}
+	done     func(error)
+
+	calls    int  // port calls
+	troubled bool // by a fault or a conflict: its calls are not counted against the bound
+	gateRead int  // World.writes when it last read GATE
+}
+
+// lifetime is how long an invocation may take: deliver's own idea of it when
+// nobody tells it a deadline.
+const lifetime = 30 * time.Second
+
+var (
+	errDead  = errors.New("this process is dead")
+	errPanic = errors.New("panic")
+)
+
+// spawn begins an invocation on a warm instance or a new one.
+func (w *World) spawn(name, about string, run func(context.Context, *instance) error, done func(error)) {
+	t := &task{w: w, name: name, about: about, deadline: w.now.Add(lifetime), resume: make(chan struct{}), done: done}
+	t.inst = w.instance(t)
+	w.running = append(w.running, t)
+	w.tell(about, "%s: begins", name)
+	go func() {
+		<-t.resume
+		defer func() {
+			if p := recover(); p != nil {
+				t.err = fmt.Errorf("%w: %v", errPanic, p)
+			}
+			t.ended = true
+			w.parked <- t
+		}()
+		t.err = run(context.Background(), t.inst)
+	}()
+}
+
+// park gives the other tasks their turn. It returns false when the process died
+// meanwhile.
+func (t *task) park() bool {
+	if t.dead {
+		return false
+	}
+	t.w.parked <- t
+	<-t.resume
+	if t.w.now.After(t.deadline) {
+		t.die("its time is up")
+	}
+	return !t.dead
+}
+
+// sleep parks for d of real time.
+func (t *task) sleep(d time.Duration) bool {
+	t.wake = t.w.now.Add(d)
+	return t.park()
+}
+
+func (t *task) die(why string) {
+	t.dead, t.troubled = true, true
+	t.w.tell(t.about, "%s: dies, %s", t.name, why)
+}
+
+// step lets the task run to its next port call or its end.
+func (w *World) step(t *task) {
+	t.resume <- struct{}{}
+	if p := <-w.parked; p != t {
+		panic("sim: " + p.name + " ran in the turn of " + t.name)
+	}
+	if !t.ended {
+		return
+	}
+	for i, other := range w.running {
+		if other == t {
+			w.running = append(w.running[:i], w.running[i+1:]...)
+			break
+		}
+	}
+	w.retire(t)
+	w.watch.counted(t)
+	if t.dead && t.err == nil {
+		t.err = errDead // whatever it answered, nobody heard it
+	}
+	if t.err != nil {
+		w.tell(t.about, "%s: failed: %v", t.name, t.err)
+	}
+	if errors.Is(t.err, errPanic) {
+		w.violate(t.about, "%s: %v", t.name, t.err)
+	}
+	t.done(t.err)
+}

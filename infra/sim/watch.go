@@ -1,0 +1,198 @@
+package sim
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/kesher-io/kesher/shared/core/consent"
+	"github.com/kesher-io/kesher/shared/core/engine"
+	"github.com/kesher-io/kesher/shared/core/fact"
+	"github.com/kesher-io/kesher/shared/core/item"
+	"github.com/kesher-io/kesher/shared/flow"
+)
+
+// watch sees every commit and every accepted mail, and holds them against the
+// promises. It reads what stands in the store, and never believes a rule because
+// the code keeps it: what it knows of caps, quiet hours or permission is its own.
+type watch struct {
+	w        *World
+	listed   map[item.Key]*listed
+	overdue  map[item.Key]overdue // since the calm
+	letters  map[string]*letter
+	reported map[string]bool // messages about which a report was worked
+	ledgers  map[string][]consent.Entry
+	facts    map[string][]stored // by customer: her events, as they were stored
+	entries  map[string]string   // (customer, epoch, journey, entry fact) -> run
+	visits   map[string]string   // message -> (run, step, visit)
+	claims   map[string][]claimed
+	braked   time.Time // when the brake was last set
+	calmAt   time.Time
+	failures map[string]int
+	told     map[string]int // by customer and event: what the bus was told
+}
+
+// stored is an event with its place in the order of all commits.
+type stored struct {
+	fact.Event
+	writes int
+	epoch  int64
+}
+
+// overdue is an entry of the index that stood there, due, at a time.
+type overdue struct {
+	at    time.Time
+	since time.Time
+}
+
+func (o *watch) init(w *World) {
+	*o = watch{
+		w: w, listed: map[item.Key]*listed{}, overdue: map[item.Key]overdue{}, letters: map[string]*letter{},
+		reported: map[string]bool{}, ledgers: map[string][]consent.Entry{}, facts: map[string][]stored{},
+		entries: map[string]string{}, visits: map[string]string{}, claims: map[string][]claimed{}, failures: map[string]int{}, told: map[string]int{},
+	}
+}
+
+func (o *watch) calm() { o.calmAt = o.w.now }
+
+// ledger sees what becomes history of consent.
+func (o *watch) ledger(op flow.Op) {
+	if op.Item.Table != item.Ledger {
+		return
+	}
+	if op.Kind != flow.OpPut {
+		o.w.violate("", "the ledger is put-only: %s", op.Item.Key)
+		return
+	}
+	var e consent.Entry
+	o.decode(&op.Item, &e)
+	o.ledgers[op.Item.PK] = append(o.ledgers[op.Item.PK], e)
+}
+
+// change sees one committed change of the customers table.
+func (o *watch) change(t *task, c *item.Change) {
+	customer, hers := item.CustomerOf(c.Key.PK)
+	switch sk := c.Key.SK; {
+	case c.Key.PK == item.PKPace && sk == item.SKPace:
+		o.braked = o.w.now
+	case !hers:
+	case sk == item.SKGate:
+		o.gate(t, customer, c)
+	case strings.HasPrefix(sk, item.PrefixRun):
+		o.run(t, customer, c)
+	case strings.HasPrefix(sk, item.PrefixMsg):
+		o.message(customer, c)
+	case strings.HasPrefix(sk, item.PrefixEvent) && c.New != nil && c.Old == nil:
+		s := stored{writes: o.w.writes, epoch: c.New.E}
+		o.decode(c.New, &s.Event)
+		o.facts[customer] = append(o.facts[customer], s)
+	}
+}
+
+// decided holds a decision against itself: on its own record it comes out the same
+// (J12). Every eighth is enough, they are many.
+func (w *World) decided(in engine.Input, res engine.Result) {
+	if w.result.Steps%8 != 0 {
+		return
+	}
+	text, err := json.Marshal(in.Write())
+	if err != nil {
+		w.violate(in.Customer, "a decision's input can't be recorded: %v", err)
+		return
+	}
+	var record engine.Record
+	if err := json.Unmarshal(text, &record); err != nil {
+		w.violate(in.Customer, "a decision's record can't be read: %v", err)
+		return
+	}
+	again, err := record.Read(w.releaseOf)
+	if err != nil {
+		w.violate(in.Customer, "a decision's record: %v", err)
+		return
+	}
+	second, err := engine.Decide(again)
+	a, _ := json.Marshal(res)
+	b, _ := json.Marshal(second)
+	if err != nil || !bytes.Equal(a, b) {
+		w.violate(in.Customer, "deciding again on the record gives\n%s\nafter\n%s (%v)", b, a, err)
+	}
+	w.result.Reached[DecidedAgain]++
+}
+
+// failed counts how often a record could not be worked in calm.
+func (o *watch) failed(customer, sk string, err error) {
+	if !o.w.calm {
+		return
+	}
+	if o.failures[customer+sk]++; o.failures[customer+sk] > 20 {
+		o.w.violate(customer, "the record of %s is never worked: %v", sk, err)
+	}
+}
+
+// emitted: the bus is told of somebody, never who she is.
+func (o *watch) emitted(e *flow.Emitted) {
+	text, err := json.Marshal(e)
+	if p := o.w.byKey[e.Customer]; err != nil || p == nil || p.namedIn(text) {
+		o.w.violate(e.Customer, "the bus is told %s (%v)", text, err)
+	}
+	o.told[e.Customer+e.Name]++
+}
+
+// answeredWithdrawal: once a withdrawal is answered, nothing said before it
+// permits anything.
+func (o *watch) answeredWithdrawal(p *person, name string, at time.Time) {
+	g, _ := o.gateOf(p.key)
+	if state := g.States[name]; state.State == consent.Granted && state.At <= at.UnixMilli() {
+		o.w.violate(p.key, "a withdrawal of %s was answered, and what was granted before it stands", name)
+	}
+}
+
+func (o *watch) gateOf(customer string) (g consent.Gate, it *item.Item) {
+	if it = o.read(item.C(customer, item.SKGate)); it != nil {
+		o.decode(it, &g)
+	}
+	return g, it
+}
+
+// read is the truth.
+func (o *watch) read(key item.Key) *item.Item {
+	items, err := o.w.store.Get(context.Background(), flow.Strong, key)
+	if err != nil {
+		panic(err) // memory does not fail
+	}
+	return items[0]
+}
+
+func (o *watch) decode(it *item.Item, doc any) {
+	if err := it.Decode(doc); err != nil {
+		o.w.violate("", "%v", err)
+	}
+}
+
+// counted holds an invocation's port calls against the bound of its kind.
+func (o *watch) counted(t *task) {
+	kind, _, _ := strings.Cut(t.name, " ")
+	if kind == "clock" || t.troubled {
+		return // a tick works many customers
+	}
+	max := &o.w.result.MaxCalls
+	if t.calls > (*max)[kind] {
+		(*max)[kind] = t.calls
+	}
+	if bound, ok := bounds[kind]; ok && t.calls > bound {
+		o.w.violate(t.about, "%s made %d port calls, %d is the bound", t.name, t.calls, bound)
+	}
+}
+
+// bounds of the port calls of one untroubled invocation, so that a change which
+// costs one more says so.
+var bounds = map[string]int{}
+
+func stamp(ms int64) string { return time.UnixMilli(ms).UTC().Format(item.TimeLayout) }
+
+func about(run *engine.Run) string {
+	return fmt.Sprintf("run %s of %s at %s", run.ID, run.Journey, run.Step)
+}

@@ -1,0 +1,304 @@
+package sim
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/kesher-io/kesher/shared/core/consent"
+	"github.com/kesher-io/kesher/shared/core/engine"
+	"github.com/kesher-io/kesher/shared/core/ident"
+	"github.com/kesher-io/kesher/shared/core/item"
+	"github.com/kesher-io/kesher/shared/core/message"
+	"github.com/kesher-io/kesher/shared/core/profile"
+	"github.com/kesher-io/kesher/shared/flow"
+)
+
+// letter is what is known of one message that somebody may send.
+type letter struct {
+	purpose  string
+	run      engine.Run
+	to       string // the address it may go to
+	claims   int
+	accepted int
+	capped   bool
+	at       int64 // of its last claim
+}
+
+// claimed is a claim that counts under the caps.
+type claimed struct {
+	message string
+	at      int64
+}
+
+// gate sees GATE change: every claim is judged at the very commit that makes it.
+func (o *watch) gate(t *task, customer string, c *item.Change) {
+	if c.New == nil {
+		o.w.violate(customer, "GATE was removed")
+		return
+	}
+	var before, after consent.Gate
+	o.decode(c.New, &after)
+	oldEpoch := int64(-1)
+	if c.Old != nil {
+		o.decode(c.Old, &before)
+		oldEpoch = c.Old.E
+	}
+	if c.New.Size() > message.MaxGate {
+		o.w.violate(customer, "GATE has %d bytes", c.New.Size())
+	}
+	if c.New.E < oldEpoch {
+		o.w.violate(customer, "GATE went back from epoch %d to %d", oldEpoch, c.New.E)
+	}
+	if c.New.E > oldEpoch && oldEpoch >= 0 {
+		o.w.result.Reached[Erased]++
+		if len(before.Claims) > 0 {
+			o.w.result.Reached[ErasedAmidClaims]++
+		}
+		delete(o.claims, customer)
+		before.Claims = nil
+	}
+	for _, old := range before.Claims {
+		if !slices.ContainsFunc(after.Claims, func(c consent.Claim) bool { return c.Message == old.Message }) {
+			o.released(customer, old)
+		}
+	}
+	for _, claim := range after.Claims {
+		if !slices.ContainsFunc(before.Claims, func(c consent.Claim) bool { return c.Token == claim.Token && c.Message == claim.Message }) {
+			o.claim(t, customer, c.New, &after, claim)
+		}
+	}
+}
+
+// released: a claim was let go. It counts under the caps only if its mail may
+// have been seen.
+func (o *watch) released(customer string, c consent.Claim) {
+	l := o.letters[c.Message]
+	if l != nil && l.accepted > 0 {
+		return
+	}
+	o.claims[customer] = slices.DeleteFunc(o.claims[customer], func(k claimed) bool { return k.message == c.Message })
+	o.w.result.Reached[ClaimReleased]++
+}
+
+// claim judges one claim by what was true at its commit.
+func (o *watch) claim(t *task, customer string, gate *item.Item, g *consent.Gate, c consent.Claim) {
+	w := o.w
+	bad := func(format string, args ...any) {
+		w.violate(customer, "claim of %s: "+format, append([]any{c.Message}, args...)...)
+	}
+	if g.Erased != 0 {
+		bad("she was erased")
+		return
+	}
+	if epoch, ok := ident.MessageEpoch(c.Message); !ok || epoch != gate.E {
+		bad("it is of epoch %d, she is in %d", epoch, gate.E)
+	}
+	run := o.runOf(customer, c.Message)
+	if run == nil {
+		bad("no run waits for it")
+		return
+	}
+	send := run.Out.Send
+	l := o.letter(c.Message)
+	l.purpose, l.run, l.at = send.Purpose, *run, c.At
+	l.claims++
+	marketing := send.Purpose != "service"
+	l.capped = marketing
+	o.exits(t, run, customer, gate.E, bad)
+	o.recipient(customer, gate.E, l, marketing, g, bad)
+	if !marketing {
+		return
+	}
+	if w.now.Sub(o.brakeSet()) > lifetime && w.ses.paused() && o.brakeHolds() {
+		bad("the brake is on")
+	}
+	name := consent.Name(send.Purpose, "email")
+	if s := o.said(customer, send.Purpose, gate.E); s != consent.Granted {
+		bad("permission is %q", s)
+	}
+	if p := g.States[name]; p.Expires != 0 && c.At >= p.Expires {
+		bad("permission ran out at %s", stamp(p.Expires))
+	}
+	if _, off := g.Topics[send.Topic]; off && send.Topic != "" {
+		bad("she turned %s off", send.Topic)
+	}
+	if c.At < g.Paused {
+		bad("she paused until %s", stamp(g.Paused))
+	}
+	if drift := time.UnixMilli(c.At).Sub(w.now).Abs(); drift > lifetime+skewed {
+		bad("it was decided by a clock %s away", drift)
+	}
+	o.hours(c, bad)
+	o.caps(customer, c, bad)
+}
+
+// letter is the message's, made when it is first heard of.
+func (o *watch) letter(id string) *letter {
+	if o.letters[id] == nil {
+		o.letters[id] = &letter{}
+	}
+	return o.letters[id]
+}
+
+// runOf is the run that has this message due, as it stands.
+func (o *watch) runOf(customer, id string) *engine.Run {
+	page, err := o.w.store.Query(context.Background(), flow.Query{Table: item.Customers, PK: item.CustomerPK(customer), Prefix: item.PrefixRun})
+	if err != nil {
+		panic(err)
+	}
+	for i := range page.Items {
+		if page.Items[i].Due != id {
+			continue
+		}
+		run := &engine.Run{}
+		o.decode(&page.Items[i], run)
+		return run
+	}
+	return nil
+}
+
+// exits: one that was stored before the worker read GATE stops the mail, if its
+// own time, then its arrival, is after the entry's.
+func (o *watch) exits(t *task, run *engine.Run, customer string, epoch int64, bad func(string, ...any)) {
+	for _, x := range versions()[0].Journeys[run.Journey].Exits {
+		for _, e := range o.facts[customer] {
+			if e.Name == x.Event && e.epoch == epoch && e.In.Own(e.At) > run.Entry.Own() {
+				if e.writes <= t.gateRead {
+					bad("%s was stored before the gate's reads", e.Name)
+				} else {
+					o.w.result.Reached[ExitAfterReads]++
+				}
+			}
+		}
+	}
+}
+
+// recipient: the address must be hers, reachable, and never withdrawn from since.
+func (o *watch) recipient(customer string, epoch int64, l *letter, marketing bool, g *consent.Gate, bad func(string, ...any)) {
+	it := o.read(item.C(customer, item.SKProfile))
+	if it == nil || it.E != epoch {
+		bad("she has no profile")
+		return
+	}
+	var p profile.Profile
+	o.decode(it, &p)
+	l.to = p.Address.Reveal()
+	if l.to == "" {
+		bad("she has no address")
+		return
+	}
+	if g.Suppressed != nil {
+		bad("the address is suppressed: %s", g.Suppressed.Reason)
+	}
+	at := o.read(profile.OwnerKey(p.AddressHash))
+	if at == nil {
+		return
+	}
+	var owner profile.Owner
+	o.decode(at, &owner)
+	if owner.Suppressed != nil {
+		bad("the address is suppressed: %s", owner.Suppressed.Reason)
+	}
+	if marketing && owner.Customer != customer {
+		bad("the address belongs to %q", owner.Customer)
+	}
+	name := consent.Name(l.purpose, "email")
+	if when, withdrawn := owner.Withdrawn[name]; marketing && withdrawn && when >= g.States[name].At {
+		bad("permission was withdrawn at the address at %s", stamp(when))
+	}
+}
+
+// said is what the history of consent says last about mailing her: the ledger's
+// entries as they were committed, not what GATE makes of them.
+func (o *watch) said(customer, purpose string, epoch int64) consent.State {
+	state := consent.Unknown
+	for _, e := range o.ledgers[item.CustomerPK(customer)] {
+		if e.Epoch == epoch && e.Purpose == purpose && e.Channel == "email" {
+			state = e.State
+		}
+	}
+	return state
+}
+
+// hours: 21:00 to 08:00 by the brand's wall clock nobody is mailed.
+func (o *watch) hours(c consent.Claim, bad func(string, ...any)) {
+	local := time.UnixMilli(c.At).In(jerusalem)
+	if h := local.Hour(); h >= 21 || h < 8 {
+		bad("it is %s there", local.Format("15:04"))
+	}
+}
+
+var jerusalem = func() *time.Location {
+	z, err := time.LoadLocation("Asia/Jerusalem")
+	if err != nil {
+		panic(err)
+	}
+	return z
+}()
+
+// caps: two on a local day, five on seven.
+func (o *watch) caps(customer string, c consent.Claim, bad func(string, ...any)) {
+	o.claims[customer] = append(slices.DeleteFunc(o.claims[customer], func(k claimed) bool { return k.message == c.Message }), claimed{c.Message, c.At})
+	perDay, perWeek := 0, 0
+	today := date(c.At)
+	for _, k := range o.claims[customer] {
+		switch age := today - date(k.at); {
+		case age == 0:
+			perDay++
+			perWeek++
+		case age > 0 && age < 7:
+			perWeek++
+		}
+	}
+	if perDay > 2 || perWeek > 5 {
+		bad("it is the day's %d. and the week's %d.", perDay, perWeek)
+	}
+	if perDay == 2 {
+		o.w.result.Reached[CapFull]++
+	}
+}
+
+// date counts the days of the brand's calendar.
+func date(ms int64) int64 {
+	y, m, d := time.UnixMilli(ms).In(jerusalem).Date()
+	return time.Date(y, m, d, 0, 0, 0, 0, time.UTC).Unix() / 86400
+}
+
+// brakeHolds says whether PACE stops everybody now, and brakeSet since when.
+func (o *watch) brakeHolds() bool {
+	it := o.read(item.Key{Table: item.Customers, PK: item.PKPace, SK: item.SKPace})
+	if it == nil {
+		return false
+	}
+	var p message.Pace
+	o.decode(it, &p)
+	return p.Left(o.w.now) > 0
+}
+
+func (o *watch) brakeSet() time.Time { return o.braked }
+
+// accepted: SES has taken a mail. It must have been claimed, and be the first.
+func (o *watch) accepted(t *task, m *flow.Mail) {
+	l := o.letter(m.ID)
+	l.accepted++
+	switch {
+	case l.claims == 0:
+		o.w.violate(m.Customer, "%s left without a claim", m.ID)
+	case l.accepted > 1 && (l.purpose != "service" || l.accepted > 2 || l.claims < 2):
+		o.w.violate(m.Customer, "%s left %d times", m.ID, l.accepted)
+	case m.To != l.to:
+		o.w.violate(m.Customer, "%s went to another address than was claimed", m.ID)
+	}
+	g, gate := o.gateOf(m.Customer)
+	epoch, _ := ident.MessageEpoch(m.ID)
+	switch {
+	case gate != nil && gate.E > epoch:
+		o.w.result.Reached[LeftAfterErasure]++ // it was claimed before
+	case message.ClaimOf(&g, m.ID) == nil:
+		o.w.violate(m.Customer, "%s left, and no claim of it stands in GATE", m.ID)
+	case o.said(m.Customer, l.purpose, epoch) != consent.Granted && l.purpose != "service":
+		o.w.result.Reached[LeftAfterWithdrawal]++
+	}
+	_ = t
+}

@@ -1,0 +1,137 @@
+package sim
+
+import (
+	"fmt"
+
+	"github.com/kesher-io/kesher/shared/core/engine"
+	"github.com/kesher-io/kesher/shared/core/item"
+	"github.com/kesher-io/kesher/shared/core/message"
+)
+
+// maxRun bounds a RUN (QUALITY section 3).
+const maxRun = 32 << 10
+
+// run sees RUN change.
+func (o *watch) run(_ *task, customer string, c *item.Change) {
+	if c.New == nil {
+		return // an erasure
+	}
+	var before, after engine.Run
+	o.decode(c.New, &after)
+	if c.Old != nil && c.Old.E == c.New.E {
+		o.decode(c.Old, &before)
+	}
+	bad := func(format string, args ...any) {
+		o.w.violate(customer, about(&after)+": "+format, args...)
+	}
+	if c.New.Size() > maxRun {
+		bad("it has %d bytes", c.New.Size())
+	}
+	if after.State.Live() != (c.New.IK != "") {
+		bad("it is %s and stands in list %q", after.State, c.New.IK)
+	}
+	switch {
+	case before.ID == after.ID:
+		o.moved(customer, &before, &after, bad)
+	default:
+		o.started(customer, c.New.E, &before, &after, bad)
+	}
+	if out := after.Out; out != nil && out.Send != nil {
+		visit := fmt.Sprintf("%s/%s/%d", after.ID, after.Step, after.Visit)
+		if known, ok := o.visits[out.Send.Message]; ok && known != visit {
+			bad("message %s was %s, and is %s", out.Send.Message, known, visit)
+		}
+		o.visits[out.Send.Message] = visit
+	}
+}
+
+// started: a new passage, which must not take the place of one under way, nor be
+// of a fact that started one before.
+func (o *watch) started(customer string, epoch int64, before, after *engine.Run, bad func(string, ...any)) {
+	if before.ID != "" && before.State.Live() {
+		bad("it takes the place of %s, which is under way", before.ID)
+	}
+	if before.ID != "" && o.read(item.C(customer, item.PastSK(before.Journey, before.ID))) == nil {
+		bad("nothing is kept of %s before it", before.ID)
+	}
+	if after.Tally.Started != before.Tally.Started+1 {
+		bad("%d passages after %d", after.Tally.Started, before.Tally.Started)
+	}
+	entry := fmt.Sprintf("%s/%d/%s/%s", customer, epoch, after.Journey, after.Entry.ID)
+	if earlier, ok := o.entries[entry]; ok {
+		bad("the fact %s started %s already", after.Entry.ID, earlier)
+	}
+	o.entries[entry] = after.ID
+	o.w.result.Reached[Entered]++
+}
+
+// moved: the same passage, further on.
+func (o *watch) moved(customer string, before, after *engine.Run, bad func(string, ...any)) {
+	if before.Release != after.Release || before.Version != after.Version {
+		bad("it changed from release %s to %s", before.Release, after.Release)
+	}
+	if !before.State.Live() && after.State.Live() {
+		bad("it had ended and goes on")
+	}
+	if after.At < before.At {
+		bad("its time went back from %s to %s", before.At, after.At)
+	}
+	if before.Out == nil || before.Out.Send == nil || after.Out != nil && after.Out.Send != nil && after.Out.Send.Message == before.Out.Send.Message {
+		return
+	}
+	// It leaves a send through the message's stored state, and in no other way.
+	id := before.Out.Send.Message
+	it := o.read(item.C(customer, item.MsgSK(id)))
+	if it == nil {
+		if after.State != engine.Parked {
+			bad("it left %s, about which nothing is stored", id)
+		}
+		return
+	}
+	var m message.Msg
+	o.decode(it, &m)
+	if !m.State.Final() && after.State != engine.Parked && after.State != engine.Waiting {
+		bad("it left %s, which is %s", id, m.State)
+	}
+	if before.Exiting != "" && after.State == engine.Exited {
+		o.w.result.Reached[ExitWhileDue]++
+	}
+}
+
+// message sees MSG change.
+func (o *watch) message(customer string, c *item.Change) {
+	if c.New == nil {
+		return
+	}
+	var before, after message.Msg
+	o.decode(c.New, &after)
+	if c.Old != nil && c.Old.E == c.New.E {
+		o.decode(c.Old, &before)
+	}
+	if before.State == message.Sent && after.State != message.Sent {
+		o.w.violate(customer, "message %s was sent and is %s", after.ID, after.State)
+	}
+	l := o.letter(after.ID)
+	if after.State == message.Sent && l.accepted == 0 {
+		o.w.violate(customer, "message %s is sent, and SES never accepted it", after.ID)
+	}
+	if before.State == after.State {
+		return
+	}
+	switch {
+	case after.State == message.Unknown:
+		o.w.result.Reached[BecameUnknown]++
+	case before.State == message.Unknown && after.State == message.Sent:
+		o.w.result.Reached[UnknownSettled]++
+	case before.State == message.Skipped && after.State == message.Sent:
+		o.w.result.Reached[SkippedLeftAfterAll]++
+	case before.State == "" && after.State == message.Sent && after.Template == "":
+		o.w.result.Reached[ReportFirst]++
+	case after.State == message.Held:
+		o.w.result.Reached[Reached("held: "+after.Reason)]++
+	case after.State == message.Skipped:
+		o.w.result.Reached[Reached("skipped: "+after.Reason)]++
+	case after.State == message.Failed:
+		o.w.result.Reached[BecameFailed]++
+	}
+}
