@@ -322,12 +322,16 @@ func (d *decision) onMessage(m *MsgInput) error {
 	return d.settled(m)
 }
 
-// held re-arms the due: the step stays, its time moves.
+// held re-arms the due: the step stays, its time moves. A run that an exit has
+// marked meanwhile does not wait: deliver, woken once more, records that its
+// message will not leave.
 func (d *decision) held(m *MsgInput) error {
 	r := d.run
 	d.mark(KindHeld, r.Step, m.Reason, nil)
 	if r.Exiting != "" {
-		return d.depart(r.Exiting)
+		r.Try++
+		r.At, d.changed = d.now, true
+		return nil
 	}
 	r.Out, r.Try, r.Looks = nil, 0, 0
 	r.State, r.Due, r.At = Waiting, m.Until, d.now

@@ -243,6 +243,21 @@ func TestHoldKeepsTheFirstDue(t *testing.T) {
 	}
 }
 
+// An exit and a hold that cross each other: the message must not stay held for ever.
+func TestAHoldOfARunThatAnExitHasMarkedWakesDeliverInstead(t *testing.T) {
+	w := newWorld(t, cart(nil))
+	w.happens("Product Added", nil)
+	w.due()
+	w.happens("Order Completed", nil)
+	w.outcome(message.Held, message.ReasonQuiet, w.now.Add(8*time.Hour))
+	w.is(engine.Sending, "send-reminder")
+	if w.run.Try != 1 || w.run.Out == nil {
+		t.Fatalf("nobody is woken: %+v", w.run)
+	}
+	w.outcome(message.Skipped, message.ReasonExit, time.Time{})
+	w.is(engine.Exited, "send-reminder")
+}
+
 func TestFreshAndAgainAtTheirEdges(t *testing.T) {
 	week := plan.Duration(7 * 24 * time.Hour)
 	for _, c := range []struct {
