@@ -151,6 +151,7 @@ func (p *ports) Send(_ context.Context, m flow.Mail) (string, error) {
 	}
 	switch f {
 	case TimeoutRefused:
+		p.w.watch.unclear(m.ID)
 		return refuse(flow.OutcomeUnknown, "timeout")
 	case SESThrottled:
 		return refuse(flow.OutcomeNotAccepted, "TooManyRequestsException")
@@ -165,6 +166,7 @@ func (p *ports) Send(_ context.Context, m flow.Mail) (string, error) {
 	id := p.w.accept(p.task, m, f == TimeoutTaken)
 	switch f {
 	case TimeoutTaken:
+		p.w.watch.unclear(m.ID)
 		return refuse(flow.OutcomeUnknown, "timeout")
 	case CrashAfter:
 		p.task.die("after SES accepted")

@@ -11,6 +11,7 @@ import (
 	"github.com/kesher-io/kesher/shared/core/fact"
 	"github.com/kesher-io/kesher/shared/core/item"
 	"github.com/kesher-io/kesher/shared/core/message"
+	"github.com/kesher-io/kesher/shared/core/profile"
 	"github.com/kesher-io/kesher/shared/flow"
 )
 
@@ -55,6 +56,7 @@ func (w *World) personAtRest(p *person) {
 		w.result.Reached[CameBack]++
 	}
 	w.toldAtRest(p)
+	w.profileAtRest(p)
 	if p.steady && started == 0 && w.shouldStart(p) {
 		w.violate(p.key, "she permits everything and put dear things into the cart, and no run began")
 	}
@@ -71,6 +73,9 @@ func (w *World) items(pk string, fn func(*item.Item)) {
 func (w *World) runAtRest(p *person, it *item.Item) (started int) {
 	var run engine.Run
 	w.watch.decode(it, &run)
+	if p.steady {
+		w.setAtRest(p, &run)
+	}
 	switch {
 	case run.State == engine.Parked:
 		w.result.Reached[Parked]++
@@ -81,6 +86,31 @@ func (w *World) runAtRest(p *person, it *item.Item) (started int) {
 		w.violate(p.key, "%s: %d began, %d ended", about(&run), run.Tally.Started, got)
 	}
 	return run.Tally.Started
+}
+
+// setAtRest: what a step set stands in her profile, which nobody else writes to.
+func (w *World) setAtRest(p *person, run *engine.Run) {
+	for _, made := range run.Trace {
+		for name, v := range made.Values {
+			if made.Kind == engine.KindSet && w.profile(p).Traits[name].Value != v {
+				w.violate(p.key, "%s set %s, and her profile has it not", about(run), name)
+			}
+		}
+	}
+}
+
+func (w *World) profile(p *person) (doc profile.Profile) {
+	if it := w.watch.read(item.C(p.key, item.SKProfile)); it != nil {
+		w.watch.decode(it, &doc)
+	}
+	return doc
+}
+
+// profileAtRest: nobody's write took away what she said.
+func (w *World) profileAtRest(p *person) {
+	if doc := w.profile(p); p.steady && (doc.Address.Reveal() != p.email || doc.Traits["first_name"].Value != p.name) {
+		w.violate(p.key, "her profile has lost what she said")
+	}
 }
 
 // messageAtRest: what is stored of a message is what became of it.

@@ -26,7 +26,7 @@ func (w *World) accept(t *task, m flow.Mail, unclear bool) string {
 	id := fmt.Sprintf("ses-%d", w.ses.n)
 	w.result.Mails++
 	w.tell(t.about, "%s: SES accepts %s to %s", t.name, m.ID, m.To)
-	w.watch.accepted(t, &m)
+	w.watch.accepted(&m)
 	w.ses.reports(id, m, unclear)
 	if p := w.byKey[m.Customer]; p != nil && p.unsubscribes {
 		p.press(&m)

@@ -25,7 +25,8 @@ type task struct {
 
 	calls    int  // port calls
 	troubled bool // by a fault or a conflict: its calls are not counted against the bound
-	gateRead int  // World.writes when it last read GATE
+	begun    int  // World.writes when it began, and
+	gateRead int  // when it last read GATE
 }
 
 // lifetime is how long an invocation may take: deliver's own idea of it when
@@ -39,7 +40,7 @@ var (
 
 // spawn begins an invocation on a warm instance or a new one.
 func (w *World) spawn(name, about string, run func(context.Context, *instance) error, done func(error)) {
-	t := &task{w: w, name: name, about: about, deadline: w.now.Add(lifetime), resume: make(chan struct{}), done: done}
+	t := &task{w: w, name: name, about: about, begun: w.writes, deadline: w.now.Add(lifetime), resume: make(chan struct{}), done: done}
 	t.inst = w.instance(t)
 	w.running = append(w.running, t)
 	w.tell(about, "%s: begins", name)

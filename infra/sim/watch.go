@@ -85,6 +85,8 @@ func (o *watch) change(t *task, c *item.Change) {
 		o.run(t, customer, c)
 	case strings.HasPrefix(sk, item.PrefixMsg):
 		o.message(customer, c)
+	case strings.HasPrefix(sk, item.PrefixEvent) && c.New != nil && c.Old != nil && c.Old.E == c.New.E && !bytes.Equal(c.Old.Body, c.New.Body):
+		o.w.violate(customer, "%s was written over", sk)
 	case strings.HasPrefix(sk, item.PrefixEvent) && c.New != nil && c.Old == nil:
 		s := stored{writes: o.w.writes, epoch: c.New.E}
 		o.decode(c.New, &s.Event)

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"context"
+	"reflect"
 	"slices"
 	"time"
 
@@ -22,6 +23,8 @@ type letter struct {
 	claims   int
 	accepted int
 	capped   bool
+	claimer  *task
+	unclear  bool  // SES gave no clear answer
 	at       int64 // of its last claim
 }
 
@@ -49,6 +52,13 @@ func (o *watch) gate(t *task, customer string, c *item.Change) {
 	}
 	if c.New.E < oldEpoch {
 		o.w.violate(customer, "GATE went back from epoch %d to %d", oldEpoch, c.New.E)
+	}
+	if after.Erased != 0 {
+		left := after
+		left.Erased, left.Ledger = 0, consent.Head{}
+		if !reflect.DeepEqual(left, consent.Gate{}) {
+			o.w.violate(customer, "the tombstone holds more than when it was")
+		}
 	}
 	if c.New.E > oldEpoch && oldEpoch >= 0 {
 		o.w.result.Reached[Erased]++
@@ -101,7 +111,7 @@ func (o *watch) claim(t *task, customer string, gate *item.Item, g *consent.Gate
 	}
 	send := run.Out.Send
 	l := o.letter(c.Message)
-	l.purpose, l.run, l.at = send.Purpose, *run, c.At
+	l.purpose, l.run, l.at, l.claimer = send.Purpose, *run, c.At, t
 	l.claims++
 	marketing := send.Purpose != "service"
 	l.capped = marketing
@@ -278,8 +288,11 @@ func (o *watch) brakeHolds() bool {
 
 func (o *watch) brakeSet() time.Time { return o.braked }
 
+// unclear: a send got no answer that says whether it was accepted.
+func (o *watch) unclear(id string) { o.letter(id).unclear = true }
+
 // accepted: SES has taken a mail. It must have been claimed, and be the first.
-func (o *watch) accepted(t *task, m *flow.Mail) {
+func (o *watch) accepted(m *flow.Mail) {
 	l := o.letter(m.ID)
 	l.accepted++
 	switch {
@@ -300,5 +313,4 @@ func (o *watch) accepted(t *task, m *flow.Mail) {
 	case o.said(m.Customer, l.purpose, epoch) != consent.Granted && l.purpose != "service":
 		o.w.result.Reached[LeftAfterWithdrawal]++
 	}
-	_ = t
 }

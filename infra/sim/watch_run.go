@@ -2,8 +2,10 @@ package sim
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/kesher-io/kesher/shared/core/engine"
+	"github.com/kesher-io/kesher/shared/core/ident"
 	"github.com/kesher-io/kesher/shared/core/item"
 	"github.com/kesher-io/kesher/shared/core/message"
 )
@@ -12,7 +14,7 @@ import (
 const maxRun = 32 << 10
 
 // run sees RUN change.
-func (o *watch) run(_ *task, customer string, c *item.Change) {
+func (o *watch) run(t *task, customer string, c *item.Change) {
 	if c.New == nil {
 		return // an erasure
 	}
@@ -32,7 +34,7 @@ func (o *watch) run(_ *task, customer string, c *item.Change) {
 	}
 	switch {
 	case before.ID == after.ID:
-		o.moved(customer, &before, &after, bad)
+		o.moved(t, customer, &before, &after, bad)
 	default:
 		o.started(customer, c.New.E, &before, &after, bad)
 	}
@@ -66,7 +68,8 @@ func (o *watch) started(customer string, epoch int64, before, after *engine.Run,
 }
 
 // moved: the same passage, further on.
-func (o *watch) moved(customer string, before, after *engine.Run, bad func(string, ...any)) {
+func (o *watch) moved(t *task, customer string, before, after *engine.Run, bad func(string, ...any)) {
+	o.timer(t, customer, before, after, bad)
 	if before.Release != after.Release || before.Version != after.Version {
 		bad("it changed from release %s to %s", before.Release, after.Release)
 	}
@@ -98,6 +101,26 @@ func (o *watch) moved(customer string, before, after *engine.Run, bad func(strin
 	}
 }
 
+// timer: what was awaited, and stored by the time the deadline's timer fired,
+// having arrived by the deadline, goes before it.
+func (o *watch) timer(t *task, customer string, before, after *engine.Run, bad func(string, ...any)) {
+	last := len(after.Trace) - 1
+	if before.State != engine.Waiting || last < 0 {
+		return
+	}
+	for _, made := range after.Trace[max(0, last-2):] {
+		event, timed := strings.CutPrefix(made.Reason, "no ")
+		if !timed || made.Kind != engine.KindBranch || made.Step != before.Step || made.At < before.At.Milli() {
+			continue
+		}
+		for _, e := range o.facts[customer] {
+			if e.Name == event && e.writes <= t.begun && e.In > before.Began && e.In.Own(e.At) > before.Began && e.In.Milli() <= before.Due {
+				bad("it went on without %s, which came at %s", event, e.In)
+			}
+		}
+	}
+}
+
 // message sees MSG change.
 func (o *watch) message(customer string, c *item.Change) {
 	if c.New == nil {
@@ -111,7 +134,13 @@ func (o *watch) message(customer string, c *item.Change) {
 	if before.State == message.Sent && after.State != message.Sent {
 		o.w.violate(customer, "message %s was sent and is %s", after.ID, after.State)
 	}
+	if epoch, ok := ident.MessageEpoch(after.ID); !ok || epoch != c.New.E {
+		o.w.violate(customer, "message %s stands in epoch %d", after.ID, c.New.E)
+	}
 	l := o.letter(after.ID)
+	if after.State == message.Unknown && before.State != message.Unknown && !l.unclear && l.claimer != nil && l.claimer.ended && !l.claimer.dead && l.claimer.err == nil {
+		o.w.violate(customer, "message %s is unknown, and whoever claimed it was never in doubt", after.ID)
+	}
 	if after.State == message.Sent && l.accepted == 0 {
 		o.w.violate(customer, "message %s is sent, and SES never accepted it", after.ID)
 	}

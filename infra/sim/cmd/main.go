@@ -14,6 +14,7 @@ import (
 func main() {
 	seeds := flag.Int("seeds", 1000, "histories to play")
 	seed := flag.String("seed", "", "play this one alone and print what happened to whom a promise was broken to")
+	first := flag.Uint64("first", uint64(time.Now().UnixMilli())*1000, "the first of them; fresh ones every time")
 	people := flag.Int("people", 20, "customers in each history")
 	flag.Parse()
 	o := sim.Options{People: *people}
@@ -28,9 +29,8 @@ func main() {
 		}
 		return
 	}
-	first := uint64(time.Now().UnixMilli()) * 1000 // fresh ones every time
-	fmt.Printf("seeds from %d on\n", first)
-	s := sim.Play(first, *seeds, o)
+	fmt.Printf("seeds from %d on\n", *first)
+	s := sim.Play(*first, *seeds, o)
 	s.Print(os.Stdout)
 	if len(s.Broken) > 0 {
 		os.Exit(1)
