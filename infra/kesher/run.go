@@ -60,6 +60,11 @@ func (v *runVerb) config() (onebox.Config, error) {
 	if err := c.Check(); err != nil {
 		return c, usageError{err}
 	}
+	if v.Catalog != "" {
+		if err := (folder{Dir: v.Catalog}).check(); err != nil {
+			return c, err
+		}
+	}
 	var err error
 	c.Until, c.UntilIdle, err = v.until()
 	return c, err

@@ -213,9 +213,6 @@ func (b *Box) publish(ctx context.Context) error {
 	files, name := exampleCatalog(), "the example catalog"
 	if b.config.Catalog != "" {
 		files, name = os.DirFS(b.config.Catalog), b.config.Catalog
-		if _, err := os.Stat(filepath.Join(b.config.Catalog, "plan.yaml")); err != nil {
-			return fmt.Errorf("--catalog %s is no catalog folder: it has no plan.yaml", b.config.Catalog)
-		}
 	} else if _, err := b.releases.Live(ctx); !errors.Is(err, flow.ErrNoRelease) {
 		return err
 	}

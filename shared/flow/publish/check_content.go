@@ -2,9 +2,10 @@ package publish
 
 import (
 	"fmt"
-	"maps"
 	"slices"
+	"strings"
 
+	"github.com/kesher-io/kesher/shared/core/journey"
 	"github.com/kesher-io/kesher/shared/core/plan"
 	"github.com/kesher-io/kesher/shared/core/release"
 	"github.com/kesher-io/kesher/shared/core/survey"
@@ -112,31 +113,54 @@ func (ch *checker) grant(file string, g release.Grant, keys []string) {
 	}
 }
 
+// checkOffers checks that what an offer is for can be declared by somebody. Where
+// steps match only traits that list their values, another value is a mistake; else
+// it may be one.
 func (ch *checker) checkOffers() {
 	if ch.catalog.Broken(fileOffers) {
 		return
 	}
-	values := ch.declaredValues()
+	values, closed := ch.matched()
 	for _, o := range ch.catalog.Offers {
 		ch.text(o.Title, fileOffers, o.ID, "title")
 		ch.text(o.Text, fileOffers, o.ID, "text")
 		for i, v := range o.For {
-			if len(values) > 0 && !slices.Contains(values, v) {
-				ch.warn(fileOffers, path(o.ID, "for", fmt.Sprint(i)), fmt.Sprintf("no trait lists the value %q, so perhaps nobody gets this", v), nearest(v, values, "value"))
+			at := path(o.ID, "for", fmt.Sprint(i))
+			switch {
+			case len(values) == 0 || slices.Contains(values, v):
+			case closed:
+				ch.problem(fileOffers, at, fmt.Sprintf("nobody can declare %q, so nobody gets this for it", v), nearest(v, values, "value"))
+			default:
+				ch.warn(fileOffers, at, fmt.Sprintf("no trait lists the value %q, so perhaps nobody gets this", v), nearest(v, values, "value"))
 			}
 		}
 	}
 }
 
-// declaredValues are all values that some trait lists.
-func (ch *checker) declaredValues() []string {
-	all := map[string]bool{}
-	for _, t := range ch.catalog.Plan.Traits {
-		for _, v := range t.Values {
-			all[v] = true
+// matched are the values that offer steps can match. closed says that there are no
+// others: each step matches a trait that lists its values; if not, they are all
+// values that some trait lists.
+func (ch *checker) matched() (values []string, closed bool) {
+	traits, closed := map[string]bool{}, true
+	for _, from := range ch.catalog.Journeys {
+		walk(from.Def.Steps, func(s journey.Step) {
+			if s.Offer == nil || s.Offer.Match == "" {
+				return
+			}
+			name, ok := strings.CutPrefix(s.Offer.Match, "profile.")
+			if closed = closed && ok && len(ch.catalog.Plan.Traits[name].Values) > 0; closed {
+				traits[name] = true
+			}
+		})
+	}
+	closed = closed && len(traits) > 0
+	for name, t := range ch.catalog.Plan.Traits {
+		if !closed || traits[name] {
+			values = append(values, t.Values...)
 		}
 	}
-	return slices.Sorted(maps.Keys(all))
+	slices.Sort(values)
+	return slices.Compact(values), closed
 }
 
 func (ch *checker) checkBroadcasts() {

@@ -211,6 +211,8 @@ settings.yaml:5:7: "drop 24h" is no rule for late messages (write send, or drop 
 	{"an offer that leads nowhere", []change{{"offers.yaml", "https://shop.example/tents", "shop.example/tents"}},
 		`offers.yaml:1:59: "shop.example/tents" is no web address (write it in full, with https://)`},
 	{"an offer for nobody", []change{{"offers.yaml", "for: [outdoor]", "for: [outdor]"}},
+		`offers.yaml:1:94: nobody can declare "outdor", so nobody gets this for it (did you mean outdoor?)`},
+	{"an offer matched by what nobody lists the values of", []change{{"offers.yaml", "for: [outdoor]", "for: [outdor]"}, {"journeys/cart.yaml", "match: profile.interests", "match: entry.name"}},
 		`offers.yaml:1:94: warning: no trait lists the value "outdor", so perhaps nobody gets this (did you mean outdoor?)`},
 	{"a text only in the second language", []change{{"notices/newsletter.yaml", "{en: Send me offers.}", "{he: כן}"}},
 		"notices/newsletter.yaml:2:1: there is no text in en, the brand's first language (add en: ...)"},
