@@ -251,6 +251,28 @@ func TestALineThatWasRefusedCountsWhenItsRepetitionIsTaken(t *testing.T) {
 	}
 }
 
+func TestAResumedPlayCountsWhatWasRefusedBeforeItWasInterrupted(t *testing.T) {
+	added := `{"type":"track","messageId":"2","userId":"dana","timestamp":"2026-03-01T08:00:00Z","event":"Product Added","properties":{"price":5}}`
+	granted := `{"type":"consent","messageId":"1","userId":"dana","time":"2026-03-01T08:00:00Z","purpose":"personalization","state":"granted","evidence":{"basis":"consent","source":"shop"}}`
+	lines := []string{added, granted, added, added}
+	data := t.TempDir()
+	for played := 1; played < len(lines); played++ {
+		playHistory(t, []byte(strings.Join(lines[:played], "\n")), data)
+	}
+	if got := playHistory(t, []byte(strings.Join(lines, "\n")), data); got.Events != 2 || got.Rejected["not_permitted"] != 1 {
+		t.Fatalf("%d events, rejected %v", got.Events, got.Rejected)
+	}
+}
+
+func TestALineOfAnyLengthIsCountedAsTooLarge(t *testing.T) {
+	ordered := `{"type":"track","messageId":"1","userId":"dana","timestamp":"2026-03-01T08:00:00Z","event":"Order Completed"}`
+	long := `{"type":"track","messageId":"2","userId":"dana","event":"` + strings.Repeat("x", 3<<20) + `"}`
+	got := playHistory(t, []byte(strings.Join([]string{long, ordered, long}, "\n")), t.TempDir())
+	if got.Events != 1 || got.Rejected["too_large"] != 2 {
+		t.Fatalf("%d events, rejected %v", got.Events, got.Rejected)
+	}
+}
+
 // The first of two customers who share an address owns it, however it is
 // written and however many lines of hers come before.
 func TestTheOrderOfTheFileDecidesWhoseAnAddressIs(t *testing.T) {

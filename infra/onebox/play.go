@@ -2,7 +2,6 @@ package onebox
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"sync/atomic"
@@ -37,6 +36,8 @@ type player struct {
 	progress progress
 	seen     map[string]bool
 	latest   time.Time // the latest timestamp of the file so far
+	refusals []int     // lines of this round that were refused
+	earlier  map[int]bool
 }
 
 // progress is the document that says how far a play has come. It is written
@@ -49,6 +50,11 @@ type progress struct {
 }
 
 var progressKey = item.Key{Table: item.Customers, PK: item.PKPace, SK: "PLAY"}
+
+// refusalsPrefix begins the keys under which a round leaves the numbers of its
+// refused lines, where it has some: what an id of theirs brings later counts, also
+// after an interruption.
+const refusalsPrefix = "PLAY#"
 
 // play plays the file to its end; lines of rounds that an earlier play worked
 // are passed over.
@@ -90,7 +96,9 @@ func (p *player) round(ctx context.Context, lines []line, worked bool) error {
 	}
 	if worked {
 		for _, l := range lines {
-			p.first(l)
+			if !p.earlier[l.n] {
+				p.first(l)
+			}
 		}
 		return nil
 	}
@@ -127,6 +135,7 @@ func (p *player) tally(l line, code string) {
 		p.progress.Rejected = map[string]int{}
 	}
 	p.progress.Rejected[code]++
+	p.refusals = append(p.refusals, l.n)
 	p.refused(l, code)
 }
 
@@ -252,14 +261,39 @@ func (p *player) load(ctx context.Context) error {
 	if err != nil || items[0] == nil {
 		return err
 	}
-	return items[0].Decode(&p.progress)
-}
-
-func (p *player) save(ctx context.Context) error {
-	body, err := json.Marshal(p.progress)
+	p.earlier = map[int]bool{}
+	q := flow.Query{Table: item.Customers, PK: item.PKPace, Prefix: refusalsPrefix, Consistency: flow.Strong}
+	err = flow.Each(ctx, p.store, q, func(it item.Item) error {
+		var lines []int
+		err := it.Decode(&lines)
+		for _, n := range lines {
+			p.earlier[n] = true
+		}
+		return err
+	})
 	if err != nil {
 		return err
 	}
-	it := item.Item{Key: progressKey, V: 1, W: p.tokens.Token(), F: item.Format, Body: body}
+	return items[0].Decode(&p.progress)
+}
+
+// save writes how far the play has come, after what has to be known by then.
+func (p *player) save(ctx context.Context) error {
+	if len(p.refusals) > 0 {
+		key := progressKey
+		key.SK = fmt.Sprintf("%s%d#%d", refusalsPrefix, p.progress.Window, p.progress.Round)
+		if err := p.put(ctx, key, p.refusals); err != nil {
+			return err
+		}
+		p.refusals = nil
+	}
+	return p.put(ctx, progressKey, p.progress)
+}
+
+func (p *player) put(ctx context.Context, key item.Key, doc any) error {
+	it := item.Item{Key: key, V: 1, W: p.tokens.Token(), F: item.Format}
+	if err := it.Encode(doc); err != nil {
+		return err
+	}
 	return p.store.Write(ctx, flow.Put(it, flow.Any))
 }

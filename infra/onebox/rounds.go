@@ -4,7 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
-	"fmt"
+	"errors"
 	"io"
 	"strings"
 	"time"
@@ -73,7 +73,8 @@ func readLine(n int, raw []byte) line {
 // window is how many lines are planned at once.
 const window = 8192
 
-// maxLine is the longest line that is read: a body's limit, and some.
+// maxLine is how much of a line is kept: far more than a call may have. Of a longer
+// one the beginning is, which collect refuses as too large.
 const maxLine = 1 << 20
 
 // lineReader reads a played file window by window.
@@ -87,10 +88,7 @@ func newLineReader(in io.Reader) *lineReader { return &lineReader{in: bufio.NewR
 func (r *lineReader) next() ([]line, error) {
 	var lines []line
 	for len(lines) < window {
-		raw, err := r.in.ReadBytes('\n')
-		if len(raw) > maxLine {
-			return nil, fmt.Errorf("line %d has %d bytes, %d are possible", r.n+1, len(raw), maxLine)
-		}
+		raw, err := r.line()
 		if len(raw) > 0 {
 			r.n++
 		}
@@ -105,6 +103,17 @@ func (r *lineReader) next() ([]line, error) {
 		}
 	}
 	return lines, nil
+}
+
+// line reads to the end of a line, and keeps what of it may be kept.
+func (r *lineReader) line() (raw []byte, err error) {
+	for {
+		part, err := r.in.ReadSlice('\n')
+		raw = append(raw, part[:min(len(part), maxLine-len(raw))]...)
+		if !errors.Is(err, bufio.ErrBufferFull) {
+			return raw, err
+		}
+	}
 }
 
 // rounds shares the lines of a window out so that the lines of one round
