@@ -54,6 +54,9 @@ type Permission struct {
 	Ledger  string `json:"l,omitempty"` // id of the ledger entry that holds the evidence
 	Expires int64  `json:"x,omitempty"` // ms
 	Notice  string `json:"n,omitempty"` // pending: the text that a confirmation will be about
+	// No is, while pending, when she last said no (ms): the request hides it, and a
+	// yes must still be later.
+	No int64 `json:"no,omitempty"`
 }
 
 // Suppression of an address.

@@ -24,7 +24,9 @@ func Stricter(a, b Permission) Permission {
 		}
 		return a
 	}
-	return shorter(a, b)
+	p := shorter(a, b)
+	p.No = max(a.No, b.No)
+	return p
 }
 
 // shorter of two equal permissions is the one that ends first; of two without an

@@ -125,8 +125,11 @@ func (s *Statement) Decide(before Permission) (after Permission, effect bool) {
 		return before, false // a browser takes nothing away by asking for more
 	}
 	after = Permission{State: state, At: s.said(), Expires: s.Expires}
-	if state == Pending && s.Notice != nil {
-		after.Notice = s.Notice.ID
+	if state == Pending {
+		after.No = before.lastNo()
+		if s.Notice != nil {
+			after.Notice = s.Notice.ID
+		}
 	}
 	if s.Snapshot && after.State == before.State {
 		return before, false
@@ -134,11 +137,22 @@ func (s *Statement) Decide(before Permission) (after Permission, effect bool) {
 	return after, true
 }
 
-// later: a yes comes after what is known. A confirmation may fall into the very
-// millisecond of the request it confirms.
+// later: a yes comes after what is known. A request is no no: anybody with the
+// public key can make one, so it neither has to be waited for nor holds up what she
+// has granted before it. Only the no that it stands over does.
 func (s *Statement) later(before Permission, state State) bool {
-	confirms := before.State == Pending && state == Granted
-	return before.State == Unknown || s.At > before.At || confirms && s.At == before.At
+	if before.State == Pending && state == Granted {
+		return s.At > before.No
+	}
+	return before.State == Unknown || s.At > before.At
+}
+
+// lastNo is when she last said no, 0 if she never did or has said yes since.
+func (p Permission) lastNo() int64 {
+	if p.State.Refused() {
+		return p.At
+	}
+	return p.No
 }
 
 // lower obeys a no. It never moves the permission's time back, so that only what

@@ -44,6 +44,9 @@ func TestStatementDecide(t *testing.T) {
 		{"and takes nothing away by asking", granted(1), Statement{Channel: "email", State: Granted, At: 5, By: Public}, Granted, false},
 		{"a link mailed to her answers", Permission{State: Pending, At: 5}, Statement{Channel: "email", State: Granted, At: 6, By: Person}, Granted, true},
 		{"also within the millisecond of the request", Permission{State: Pending, At: 5}, Statement{Channel: "email", State: Granted, At: 5, By: Person}, Granted, true},
+		{"a request holds up no older grant of the shop's", Permission{State: Pending, At: 9}, Statement{Channel: "email", State: Granted, At: 5, By: Server, Notice: notice}, Granted, true},
+		{"unless it stands over a no that is later", Permission{State: Pending, At: 9, No: 6}, Statement{Channel: "email", State: Granted, At: 5, By: Server, Notice: notice}, Pending, false},
+		{"or as late", Permission{State: Pending, At: 9, No: 5}, Statement{Channel: "email", State: Granted, At: 5, By: Server, Notice: notice}, Pending, false},
 		{"a request told again asks nothing new", Permission{State: Pending, At: 5}, Statement{Channel: "email", State: Granted, At: 5, By: Public, Notice: notice}, Pending, false},
 		{"answers under a notice permit their use", Permission{}, Statement{State: Granted, At: 5, By: Public, Answered: true, Notice: notice}, Granted, true},
 		{"but no mail", Permission{}, Statement{Channel: "email", State: Granted, At: 5, By: Public, Answered: true, Notice: notice}, Pending, true},
@@ -62,6 +65,28 @@ func TestStatementDecide(t *testing.T) {
 				t.Fatalf("%s, effect %v; want %s, %v", after.State, effect, tt.want, tt.effect)
 			}
 		})
+	}
+}
+
+// I03, A06: nothing that was said before a withdrawal raises permission after it,
+// whatever a browser asks for in between.
+func TestI03ARequestKeepsTheNoThatItStandsOver(t *testing.T) {
+	p := withdrawn(6)
+	for _, at := range []int64{7, 8} {
+		ask := Statement{Channel: "email", State: Granted, At: at, By: Public, Notice: &Notice{ID: "newsletter"}}
+		p, _ = ask.Decide(p)
+	}
+	old := Statement{Channel: "email", State: Granted, At: 5, By: Server, Notice: &Notice{ID: "newsletter"}}
+	if after, effect := old.Decide(p); p.State != Pending || effect {
+		t.Fatalf("after %+v: %+v", p, after)
+	}
+	if merged := Stricter(p, Permission{State: Pending, At: 1}); merged.No != 6 {
+		t.Fatalf("merged %+v", merged)
+	}
+	since := old
+	since.At = 7
+	if after, effect := since.Decide(p); after.State != Granted || after.No != 0 || !effect {
+		t.Fatalf("%+v", after)
 	}
 }
 
