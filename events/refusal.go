@@ -56,10 +56,19 @@ type Rejected struct {
 	Refusal
 }
 
+// Adjusted is one member whose time was not taken as given.
+type Adjusted struct {
+	Index  int    `json:"index"`
+	Field  string `json:"field"`
+	Reason string `json:"reason"` // skewed: the device's clock was wrong; ancient or future: no time that can be
+	At     Time   `json:"at"`     // what was taken instead
+}
+
 // Accepted answers a call that could be parsed.
 type Accepted struct {
 	Success  bool       `json:"success"`
 	Rejected []Rejected `json:"rejected,omitempty"`
+	Adjusted []Adjusted `json:"adjusted,omitempty"`
 }
 
 // Failed answers any other.

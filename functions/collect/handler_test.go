@@ -86,6 +86,23 @@ func TestEveryTrackingPathAnswersSuccessExactly(t *testing.T) {
 	}
 }
 
+func TestATimeThatWasNotTakenAsGivenIsSaid(t *testing.T) {
+	f := setup(t)
+	body := `{"batch":[` + order + `,{"type":"track","userId":"u1","messageId":"m2","event":"Order Completed","timestamp":"2099-01-01T00:00:00Z"}]}`
+	body = strings.Replace(body, "{\"batch\":[{", `{"batch":[{"type":"track",`, 1)
+	got := accepted(t, f.post("/v1/batch", serverKey, body))
+	if len(got.Rejected) != 0 || len(got.Adjusted) != 1 {
+		t.Fatalf("%+v", got)
+	}
+	if a := got.Adjusted[0]; a.Index != 1 || a.Field != "timestamp" || a.Reason != "future" || !a.At.Equal(start) {
+		t.Fatalf("%+v", a)
+	}
+	w := f.post("/v1/consents", serverKey, `{"userId":"u1","purpose":"marketing","channel":"email","state":"withdrawn","time":"1970-01-01T00:00:00Z"}`)
+	if got := accepted(t, w).Adjusted; len(got) != 1 || got[0].Field != "time" || got[0].Reason != "ancient" {
+		t.Fatalf("%+v", got)
+	}
+}
+
 func TestWrongOrMissingKeyIs401(t *testing.T) {
 	f := setup(t)
 	for name, w := range map[string]int{

@@ -38,7 +38,7 @@ func (h *handler) whole(w http.ResponseWriter, out collect.Outcome, err error) {
 	case out.Refused != nil:
 		fail(w, statusOf(out.Refused), out.Refused)
 	default:
-		answer(w, http.StatusOK, events.Accepted{Success: true, Rejected: rejected(0, out)})
+		answer(w, http.StatusOK, success(out))
 	}
 }
 

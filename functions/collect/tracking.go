@@ -58,7 +58,7 @@ func (h *handler) one(typ string) func(http.ResponseWriter, *http.Request, taken
 			h.broken(w, err)
 			return
 		}
-		answer(w, http.StatusOK, events.Accepted{Success: true, Rejected: rejected(0, out)})
+		answer(w, http.StatusOK, success(out))
 	}
 }
 
@@ -68,6 +68,19 @@ func (h *handler) collect(ctx context.Context, c *events.Call, refusal *events.R
 		return h.Flow.Refuse(refusal), nil
 	}
 	return h.Flow.Collect(ctx, c, src)
+}
+
+// success is the answer to calls that could be parsed, each a member.
+func success(outs ...collect.Outcome) events.Accepted {
+	all := events.Accepted{Success: true}
+	for i, out := range outs {
+		all.Rejected = append(all.Rejected, rejected(i, out)...)
+		if a := out.Adjusted; a != nil {
+			a.Index = i
+			all.Adjusted = append(all.Adjusted, *a)
+		}
+	}
+	return all
 }
 
 // rejected are a member's refusals as the answer lists them.
@@ -98,10 +111,6 @@ func (h *handler) batch(imported bool) func(http.ResponseWriter, *http.Request, 
 			h.broken(w, err)
 			return
 		}
-		all := events.Accepted{Success: true}
-		for i, out := range outs {
-			all.Rejected = append(all.Rejected, rejected(i, out)...)
-		}
-		answer(w, http.StatusOK, all)
+		answer(w, http.StatusOK, success(outs...))
 	}
 }

@@ -62,6 +62,9 @@ type Outcome struct {
 	Refused *events.Refusal
 	// Dropped are parts of a kept call that were not.
 	Dropped []events.Refusal
+	// Adjusted says that its time was not taken as given; nil when it was, or when
+	// there was none.
+	Adjusted *events.Adjusted
 	// Duplicate: it had been kept before.
 	Duplicate bool
 }
@@ -158,7 +161,16 @@ func (s *Service) call(ctx context.Context, rel *release.Release, c *events.Call
 		return Outcome{}, err
 	}
 	err = w.work(ctx)
-	return w.out, err
+	return w.told("timestamp"), err
+}
+
+// told is the outcome, with what was done to the time that stood in this field.
+func (w *work) told(field string) Outcome {
+	if w.out.Refused == nil && w.m.wrong != "" && w.m.wrong != absent {
+		at := events.Time{Time: time.UnixMilli(w.m.at).UTC()}
+		w.out.Adjusted = &events.Adjusted{Field: field, Reason: w.m.wrong, At: at}
+	}
+	return w.out
 }
 
 func (w *work) work(ctx context.Context) error {

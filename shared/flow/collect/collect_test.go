@@ -251,7 +251,15 @@ func TestI11Timestamps(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			f := setup(t)
-			f.taken(server, `{"type":"track","userId":"u1","messageId":"m1","event":"Order Completed",`+tt.times+`}`)
+			out := f.send(server, `{"type":"track","userId":"u1","messageId":"m1","event":"Order Completed",`+tt.times+`}`)
+			switch a := out.Adjusted; {
+			case tt.wrong == "" || tt.wrong == absent:
+				if a != nil {
+					t.Errorf("told of %+v", a)
+				}
+			case a == nil || a.Reason != tt.wrong || a.Field != "timestamp" || !a.At.Equal(tt.at):
+				t.Errorf("told of %+v", a)
+			}
 			its := f.list(f.pk("u1"), item.PrefixEvent)
 			if len(its) != 1 || its[0].SK != item.EventSK("Order Completed", tt.key, "m1") {
 				t.Fatalf("%d events, %+v", len(its), its)
@@ -267,6 +275,27 @@ func TestI11Timestamps(t *testing.T) {
 				t.Errorf("not said: %v", f.counts.n)
 			}
 		})
+	}
+}
+
+func TestARetryOfWhatWasKeptSucceedsAlsoAfterItsPermissionIsGone(t *testing.T) {
+	f := setup(t)
+	f.agrees("u1")
+	const added = `{"type":"track","userId":"u1","messageId":"m1","event":"Product Added","timestamp":"2027-03-01T08:59:00Z"}`
+	const untimed = `{"type":"track","userId":"u1","messageId":"m2","event":"Product Added"}`
+	f.taken(server, added)
+	f.taken(server, untimed)
+	f.clock.Advance(time.Second)
+	if out := f.consent(server, `{"userId":"u1","purpose":"personalization","state":"withdrawn"}`); out.Refused != nil {
+		t.Fatal(out.Refused)
+	}
+	for _, text := range []string{added, untimed} {
+		if out := f.send(server, text); out.Refused != nil || !out.Duplicate {
+			t.Errorf("%s: %+v", text, out)
+		}
+	}
+	if out := f.send(server, strings.Replace(added, "m1", "m3", 1)); out.Refused == nil || out.Refused.Code != events.NotPermitted {
+		t.Fatalf("another call: %+v", out)
 	}
 }
 

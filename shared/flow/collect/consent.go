@@ -48,7 +48,7 @@ func (s *Service) consent(ctx context.Context, rel *release.Release, c *events.C
 		return refused(r), nil
 	}
 	err = w.state(ctx, st)
-	return w.out, err
+	return w.told("time"), err
 }
 
 // statement is the call in the words of core/consent.

@@ -73,7 +73,8 @@ func (w *work) track(ctx context.Context, name string, given map[string]any) err
 		w.out = refused(r)
 		return nil
 	}
-	return w.storing(ctx, func() ([]flow.Op, *events.Refusal, error) {
+	sk := func(at time.Time) string { return item.EventSK(name, at, w.id) }
+	return w.storing(ctx, sk, func() ([]flow.Op, *events.Refusal, error) {
 		if !w.st.mayUse(w.rel, decl.Purposes) {
 			return nil, events.Refuse(events.NotPermitted, "event", "has no purpose that is permitted"), nil
 		}
@@ -83,16 +84,16 @@ func (w *work) track(ctx context.Context, name string, given map[string]any) err
 
 // storing writes what make makes: the fact's own ops first, and the customer's
 // birth with them. A conflict on the fact says that it is stored already;
-// any other that somebody wrote meanwhile, and make is asked again.
-func (w *work) storing(ctx context.Context, makeOps func() ([]flow.Op, *events.Refusal, error)) error {
+// any other that somebody wrote meanwhile, and make is asked again. sk is the
+// fact's key for a time.
+func (w *work) storing(ctx context.Context, sk func(time.Time) string, makeOps func() ([]flow.Op, *events.Refusal, error)) error {
 	for range maxAttempts {
 		ops, r, err := makeOps()
 		if err != nil {
 			return err
 		}
 		if r != nil {
-			w.out = refused(r)
-			return nil
+			return w.refuse(ctx, r, sk)
 		}
 		facts := len(ops)
 		if ops, err = w.born(ops); err != nil {
@@ -116,6 +117,23 @@ func (w *work) storing(ctx context.Context, makeOps func() ([]flow.Op, *events.R
 		}
 	}
 	return errContended
+}
+
+// refuse refuses a fact, unless all that it lacks is a permission that it had when
+// it came first: whoever sends it again is told that it is kept.
+func (w *work) refuse(ctx context.Context, r *events.Refusal, sk func(time.Time) string) error {
+	if r.Code == events.NotPermitted {
+		items, err := w.Store.Get(ctx, flow.Strong, w.st.at(sk(w.m.key)), w.st.at(item.IDSK(w.id)))
+		if err != nil {
+			return err
+		}
+		if items[0] != nil || items[1] != nil {
+			w.out.Duplicate = true
+			return nil
+		}
+	}
+	w.out = refused(r)
+	return nil
 }
 
 // factual: the key is a fact's own, or the guard of its messageId.

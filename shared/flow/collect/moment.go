@@ -34,7 +34,16 @@ type moment struct {
 	at    int64     // ms, corrected
 	guard bool      // write ID#, and check the plain key
 	aged  bool      // check ID#
+	wrong string    // what was wrong with the caller's time; "" = nothing
 }
+
+// What can be wrong with a time.
+const (
+	absent  = "absent"
+	ancient = "ancient"
+	future  = "future"
+	skewed  = "skewed"
+)
 
 // said is what a call says about its time.
 type said struct {
@@ -57,9 +66,9 @@ func (s *Service) moment(t said, src Source, now time.Time) moment {
 	if !t.sentAt.IsZero() && !src.Played && !src.Import {
 		skew = now.Sub(t.sentAt)
 	}
-	m, wrong := timing(t.own, skew, now)
-	if wrong != "" {
-		s.Metrics.Count(metricTimes, 1, flow.Dim{Name: "wrong", Value: wrong})
+	m := timing(t.own, skew, now)
+	if m.wrong != "" {
+		s.Metrics.Count(metricTimes, 1, flow.Dim{Name: "wrong", Value: m.wrong})
 	}
 	if !t.id {
 		m.guard, m.aged = false, false // each call is new
@@ -71,28 +80,28 @@ func (s *Service) moment(t said, src Source, now time.Time) moment {
 }
 
 // timing decides, and says what was wrong with the time.
-func timing(own time.Time, skew time.Duration, now time.Time) (m moment, wrong string) {
+func timing(own time.Time, skew time.Duration, now time.Time) moment {
 	now, own = now.UTC().Truncate(time.Millisecond), own.UTC().Truncate(time.Millisecond)
-	at := own
+	at, wrong := own, ""
 	if !own.IsZero() && skew.Abs() > maxSkew {
-		at, wrong = own.Add(skew), "skewed"
+		at, wrong = own.Add(skew), skewed
 	}
 	switch {
 	case own.IsZero():
-		return moment{key: now, at: now.UnixMilli(), guard: true}, "absent"
+		return moment{key: now, at: now.UnixMilli(), guard: true, wrong: absent}
 	case at.Before(epoch0):
-		return moment{own: own, key: now, at: now.UnixMilli(), guard: true}, "ancient"
+		return moment{own: own, key: now, at: now.UnixMilli(), guard: true, wrong: ancient}
 	case at.After(now):
 		if at.Sub(now) > maxSkew {
-			wrong = "future"
+			wrong = future
 		}
 		at = now // nothing has happened yet that will
 	}
-	m = moment{own: own, key: own, at: at.UnixMilli()}
+	m := moment{own: own, key: own, at: at.UnixMilli(), wrong: wrong}
 	if own.Sub(at).Abs() > maxDrift {
 		m.key, m.guard = at, true
 	} else {
 		m.aged = now.Sub(own).Abs() > maxSkew
 	}
-	return m, wrong
+	return m
 }

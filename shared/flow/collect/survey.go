@@ -57,7 +57,7 @@ func (s *Service) respond(ctx context.Context, rel *release.Release, r *events.S
 		return refused(bad), err
 	}
 	err = w.response(ctx, sv, r.Answers)
-	return w.out, err
+	return w.told("time"), err
 }
 
 // respondent is who answers, and with what authority she speaks: by a link that
@@ -137,7 +137,8 @@ func (w *work) response(ctx context.Context, sv *survey.Survey, answers map[stri
 	email, hasEmail := traits[profile.TraitEmail]
 	delete(traits, profile.TraitEmail)
 	var dropped []profile.Dropped
-	err := w.storing(ctx, func() ([]flow.Op, *events.Refusal, error) {
+	sk := func(at time.Time) string { return item.ResponseSK(sv.Name, at, w.id) }
+	err := w.storing(ctx, sk, func() ([]flow.Op, *events.Refusal, error) {
 		if !w.st.mayUse(w.rel, []string{sv.Purpose}) {
 			return nil, events.Refuse(events.NotPermitted, "survey", "asks for a purpose that is not permitted"), nil
 		}
