@@ -101,8 +101,8 @@ func (n *narrator) sentence(in *engine.Input, res *engine.Result, d *engine.Deci
 	case engine.KindEntered:
 		return "entered " + name
 	case engine.KindNotEntered:
-		if d.Reason == engine.NoWhere || d.Reason == engine.NoLive || d.Reason == engine.NoChange {
-			return "" // ordinary: every view that is no entry
+		if d.Ordinary() {
+			return ""
 		}
 		return fmt.Sprintf("did not enter %s: %s", name, d.Reason)
 	case engine.KindWait:

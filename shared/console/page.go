@@ -237,9 +237,6 @@ func (v *view) count(r *report.Report, skipped map[string]map[string]int) {
 	}
 }
 
-// ordinary reasons are those of every fact that is no entry: nobody asks why.
-var ordinary = []string{engine.NoWhere, engine.NoLive, engine.NoChange}
-
 // stayed counts why facts started no run of the live journeys, by what was counted
 // when it was decided: nothing is stored of a run that never was.
 func (h *handler) stayed(ctx context.Context, live *release.Release) ([]count, error) {
@@ -251,7 +248,7 @@ func (h *handler) stayed(ctx context.Context, live *release.Release) ([]count, e
 		}
 		for what, n := range sums {
 			reason, ok := strings.CutPrefix(what, engine.KindNotEntered.Word()+": ")
-			if ok && !slices.Contains(ordinary, reason) {
+			if ok {
 				by[j.Name+": "+reason] += int(n)
 			}
 		}

@@ -23,6 +23,12 @@ const (
 	NoChange     = "the condition was true before, or is not true"
 )
 
+// Ordinary: the fact is no entry, as most facts are none of most journeys. Nobody
+// asks why, so it is neither told nor counted.
+func (d *Decision) Ordinary() bool {
+	return d.Kind == KindNotEntered && (d.Reason == NoWhere || d.Reason == NoLive || d.Reason == NoChange)
+}
+
 // maxLag is how old a fact may be, by the handler's clock since its arrival, to
 // start a run: records older than a stream keeps are repeats.
 const maxLag = 24 * time.Hour

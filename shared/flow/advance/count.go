@@ -18,6 +18,9 @@ func (s *Service) count(in *engine.Input, res *engine.Result) {
 		return
 	}
 	for _, m := range res.Made {
+		if m.Ordinary() { // a write for most facts, of a number that nobody reads
+			continue
+		}
 		v := in.Walk
 		if m.Kind == engine.KindEntered || m.Kind == engine.KindNotEntered || v.Journey == nil {
 			v = in.Live

@@ -102,7 +102,7 @@ func overdue(r *engine.Run, f *Fact) bool {
 // versions finds the definition that the run walks, and the live one.
 func (s *Service) versions(ctx context.Context, c *customerState, name string, in *engine.Input, f *Fact) (err error) {
 	if j := c.live.Journeys[name]; j != nil {
-		if in.Live, err = c.version(j, c.live, in.Clock, f); err != nil {
+		if in.Live, err = c.version(ctx, j, c.live, in.Clock, f); err != nil {
 			return err
 		}
 	}
@@ -122,7 +122,7 @@ func (s *Service) versions(ctx context.Context, c *customerState, name string, i
 	if j == nil {
 		return fmt.Errorf("release %s of run %s has no such journey", rel.ID, r.ID)
 	}
-	in.Walk, err = c.version(j, rel, in.Clock, f)
+	in.Walk, err = c.version(ctx, j, rel, in.Clock, f)
 	return err
 }
 

@@ -34,7 +34,7 @@ func (s *Service) Reconsider(ctx context.Context, customer, journey string, stor
 	case run != nil:
 		in.Run = &run.doc
 	}
-	if in.Live, err = c.version(j, live, s.Clock.Now(customer), f); err != nil {
+	if in.Live, err = c.version(ctx, j, live, s.Clock.Now(customer), f); err != nil {
 		return nil, err
 	}
 	unrecorded := Service{} // the record is of what was decided, not of what would be

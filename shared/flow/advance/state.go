@@ -29,8 +29,9 @@ type customerState struct {
 	epoch    int64
 	erased   bool
 	gate     consent.Gate
+	known    bool                  // PROFILE has been read
 	stored   *item.Item            // PROFILE; nil: none
-	read     *profile.Profile      // its document, once somebody asked for it
+	read     *profile.Profile      // its document
 	runs     map[string]*storedRun // by sort key
 }
 
@@ -100,14 +101,14 @@ func (c *customerState) run(sk string) (*storedRun, error) {
 	return run, run.decode()
 }
 
-// readGate reads what the customer permits and who she is, after her runs: an
-// erasure in between is seen.
+// readGate reads what the customer permits, after her runs: an erasure in
+// between is seen.
 func (c *customerState) readGate(ctx context.Context) error {
-	items, err := c.store.Get(ctx, flow.Strong, item.C(c.customer, item.SKGate), item.C(c.customer, item.SKProfile))
+	items, err := c.store.Get(ctx, flow.Strong, item.C(c.customer, item.SKGate))
 	if err != nil {
 		return err
 	}
-	c.gate, c.stored, c.read = consent.Gate{}, nil, nil
+	c.gate, c.known = consent.Gate{}, false
 	if g := items[0]; g != nil {
 		if err := g.Decode(&c.gate); err != nil {
 			return err
@@ -115,22 +116,28 @@ func (c *customerState) readGate(ctx context.Context) error {
 		c.epoch = g.E
 	}
 	c.erased = c.gate.Erased != 0
-	if p := items[1]; p != nil && p.E >= c.epoch {
-		c.stored = p
-	}
 	maps.DeleteFunc(c.runs, func(_ string, r *storedRun) bool { return r.item.E < c.epoch })
 	return nil
 }
 
-// profile is what is known of the customer. Most facts concern no journey that
-// asks for it, so it is decoded for those that do.
-func (c *customerState) profile() (*profile.Profile, error) {
-	if c.read == nil && c.stored != nil {
-		c.read = new(profile.Profile)
-		if err := c.stored.Decode(c.read); err != nil {
+// profile is what is known of the customer; nil: nothing. Most journeys do not
+// ask for it, so it is read for those that do.
+func (c *customerState) profile(ctx context.Context) (*profile.Profile, error) {
+	if c.known {
+		return c.read, nil
+	}
+	items, err := c.store.Get(ctx, flow.Strong, item.C(c.customer, item.SKProfile))
+	if err != nil {
+		return nil, err
+	}
+	c.stored, c.read = nil, nil
+	if p := items[0]; p != nil && p.E >= c.epoch {
+		c.stored, c.read = p, new(profile.Profile)
+		if err := p.Decode(c.read); err != nil {
 			return nil, err
 		}
 	}
+	c.known = true
 	return c.read, nil
 }
 
@@ -155,10 +162,10 @@ func (c *customerState) interested(f *fact.Fact) []runKey {
 }
 
 // version is what one version of a journey may see now.
-func (c *customerState) version(j *journey.Journey, rel *release.Release, now time.Time, f *Fact) (engine.Version, error) {
+func (c *customerState) version(ctx context.Context, j *journey.Journey, rel *release.Release, now time.Time, f *Fact) (engine.Version, error) {
 	view := engine.View{Zone: zone.Or(rel.Settings.Brand.Zone, time.UTC)}
 	if j.ReadsProfile {
-		p, err := c.profile()
+		p, err := c.profile(ctx)
 		if err != nil {
 			return engine.Version{}, err
 		}

@@ -86,7 +86,7 @@ func (s *Service) set(ctx context.Context, c *customerState, run *storedRun) err
 		return nil
 	}
 	for range maxAttempts {
-		p, changed, err := s.changed(c, &run.doc)
+		p, changed, err := s.changed(ctx, c, &run.doc)
 		if err != nil || !changed {
 			return err
 		}
@@ -97,7 +97,7 @@ func (s *Service) set(ctx context.Context, c *customerState, run *storedRun) err
 		}
 		err = s.Store.Write(ctx, flow.Put(it, flow.Is(c.stored)))
 		if err == nil {
-			c.read, c.stored = p, &it
+			c.read, c.stored, c.known = p, &it, true
 			return nil
 		}
 		if _, conflict := flow.AsConflict(err); !conflict {
@@ -112,10 +112,10 @@ func (s *Service) set(ctx context.Context, c *customerState, run *storedRun) err
 
 // changed is the profile with the run's values; false when they stand there
 // already, since this run's commands may be carried out twice.
-func (s *Service) changed(c *customerState, r *engine.Run) (*profile.Profile, bool, error) {
+func (s *Service) changed(ctx context.Context, c *customerState, r *engine.Run) (*profile.Profile, bool, error) {
 	now := s.Clock.Now(c.customer)
 	p := profile.Profile{}
-	before, err := c.profile()
+	before, err := c.profile(ctx)
 	if err != nil {
 		return nil, false, err
 	}

@@ -213,6 +213,6 @@ func (w *work) count(m *message.Msg) {
 		w.Metrics.Observe(MetricLateness, time.Duration(m.Late)*time.Millisecond)
 	}
 	if w.Log != nil {
-		w.Log.Info("message", "id", m.ID, "journey", m.Journey, "step", m.Step, "state", m.State, "reason", m.Reason)
+		w.Log.Info("message", "id", m.ID, "journey", m.Journey, "step", m.Step, "state", string(m.State), "reason", m.Reason)
 	}
 }

@@ -60,6 +60,9 @@ func (s *Service) Take(ctx context.Context, e *events.SESEvent) error {
 	if err := s.suppress(ctx, r); err != nil {
 		return err
 	}
+	if nothing, err := s.saysNothingNew(ctx, r); nothing || err != nil {
+		return err
+	}
 	gate, epoch, err := s.gate(ctx, r.customer)
 	if err != nil {
 		return err

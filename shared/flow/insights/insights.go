@@ -27,18 +27,25 @@ type Counter struct {
 	deltas map[item.Key]map[string]int64
 }
 
-// Key is where the counts of one step of one day stand.
-func Key(journey, version, step string, day time.Time) item.Key {
+// Key is where the counts of one day stand, all steps in one item: most
+// invocations count several, and each item of theirs is a write.
+func Key(journey, version string, day time.Time) item.Key {
 	return item.Key{
 		Table: item.Insights,
 		PK:    "J#" + item.Part(journey) + "#" + item.Part(version),
-		SK:    day.UTC().Format(time.DateOnly) + "#" + item.Part(step),
+		SK:    day.UTC().Format(time.DateOnly),
 	}
 }
 
+// Name of the counter of what happened at a step.
+func Name(what, step string) string { return what + at + step }
+
+// at divides the two; it also keeps counters apart from an item's own attributes.
+const at = "@"
+
 // Count adds one to what happened at a step.
-func (c *Counter) Count(journey, version, step, what string, at time.Time) {
-	key := Key(journey, version, step, at)
+func (c *Counter) Count(journey, version, step, what string, when time.Time) {
+	key := Key(journey, version, when)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.deltas == nil {
@@ -47,7 +54,7 @@ func (c *Counter) Count(journey, version, step, what string, at time.Time) {
 	if c.deltas[key] == nil {
 		c.deltas[key] = map[string]int64{}
 	}
-	c.deltas[key][what]++
+	c.deltas[key][Name(what, step)]++
 }
 
 // Flush adds what was collected. What fails is dropped.

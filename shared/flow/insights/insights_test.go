@@ -24,14 +24,14 @@ func TestCountsAreAddedOncePerFlush(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	items, err := store.Get(context.Background(), flow.Strong, insights.Key("cart", "v1", "send", day))
+	items, err := store.Get(context.Background(), flow.Strong, insights.Key("cart", "v1", day))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := items[0].Counters; got["sent"] != 3 || got["skipped: cap"] != 1 {
+	if got := items[0].Counters; got[insights.Name("sent", "send")] != 3 || got[insights.Name("skipped: cap", "send")] != 1 {
 		t.Fatalf("counters %v", got)
 	}
-	if items[0].Table != item.Insights || items[0].SK != "2026-11-01#send" {
+	if items[0].Table != item.Insights || items[0].SK != "2026-11-01" {
 		t.Fatalf("key %s", items[0].Key)
 	}
 }

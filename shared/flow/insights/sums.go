@@ -2,6 +2,7 @@ package insights
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/kesher-io/kesher/shared/core/item"
@@ -12,9 +13,10 @@ import (
 // what happened.
 func Sums(ctx context.Context, store flow.Store, journey, version string) (map[string]int64, error) {
 	sums := map[string]int64{}
-	q := flow.Query{Table: item.Insights, PK: Key(journey, version, "", time.Time{}).PK}
+	q := flow.Query{Table: item.Insights, PK: Key(journey, version, time.Time{}).PK}
 	err := flow.Each(ctx, store, q, func(it item.Item) error {
-		for what, n := range it.Counters {
+		for name, n := range it.Counters {
+			what, _, _ := strings.Cut(name, at)
 			sums[what] += n
 		}
 		return nil
