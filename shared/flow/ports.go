@@ -225,7 +225,13 @@ const (
 	OutcomeNotAccepted                 // surely not accepted: try again soon
 )
 
-// Emitter puts events on the outside bus.
+// String is the outcome as logs show it.
+func (o Outcome) String() string {
+	return [...]string{"unknown", "message-fatal", "sender-wide", "not accepted"}[o]
+}
+
+// Emitter puts events on the outside bus, at least once each. An error says that
+// one of them may not be there.
 type Emitter interface {
 	Emit(ctx context.Context, events ...Emitted) error
 }

@@ -222,7 +222,7 @@ func TestE06LoggerShowsNothingPersonal(t *testing.T) {
 
 func TestLoggerShowsWhatHelps(t *testing.T) {
 	var out bytes.Buffer
-	NewLogger(&out, "journey").Error("failed", "error", errors.New("because"), "n", 3, "keys", []string{"a", "b"}, "odd", map[string]int{"x": 1})
+	NewLogger(&out, "journey").Error("failed", "error", errors.New("because"), "n", 3, "keys", []string{"a", "b"}, "odd", map[string]int{"x": 1}, "outcome", flow.OutcomeSenderWide)
 	var line map[string]any
 	if err := json.Unmarshal(out.Bytes(), &line); err != nil {
 		t.Fatal(err)
@@ -230,6 +230,7 @@ func TestLoggerShowsWhatHelps(t *testing.T) {
 	delete(line, "time")
 	want := map[string]any{
 		"level": "ERROR", "msg": "failed", "service": "journey", "error": "because", "n": 3.0, "odd": "[map[string]int]",
+		"outcome": "sender-wide",
 	}
 	keys := line["keys"]
 	delete(line, "keys")

@@ -73,6 +73,29 @@ func TestAnErrorThatNobodyClassifiedIsUnknownAndNeverResent(t *testing.T) {
 	}
 }
 
+// functions/deliver makes a FAULT of the panic; the claim stands until a look
+// finds it.
+func TestAPanicAfterTheClaimIsUnknownAfterItsLeaseAndNeverResent(t *testing.T) {
+	w := newWorld(t)
+	w.mailer.answer = func(flow.Mail) error { panic("in the mailer") }
+	key, id := w.due("plain")
+	func() {
+		defer func() { recover() }()
+		w.deliver(key)
+	}()
+	w.mailer.answer = nil
+	w.deliver(key)
+	if m := w.msg(id); m.State != "" || len(w.gate().Claims) != 1 {
+		t.Fatalf("called %q before the lease was over, %d claims", m.State, len(w.gate().Claims))
+	}
+	w.clock.Advance(openEnded + leaseMargin)
+	w.deliver(key)
+	w.expect(id, message.Unknown, message.ReasonLease)
+	if w.mailer.tries != 1 {
+		t.Fatalf("tried %d times", w.mailer.tries)
+	}
+}
+
 func TestAServiceMessageMayBeResentOnceAfterItsLease(t *testing.T) {
 	w := newWorld(t)
 	w.mailer.answer = func(flow.Mail) error { return errors.New("no answer") }
