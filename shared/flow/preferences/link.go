@@ -72,7 +72,7 @@ func (s *Service) MailLinkTo(ctx context.Context, text string) error {
 	if err != nil {
 		return err
 	}
-	hash := s.Keys.Address(text) // nobody's
+	hash := s.Keys.Address(customer) // nobody's: no address is a customer's key
 	if p.profile != nil && p.profile.AddressHash != "" {
 		hash = p.profile.AddressHash
 	}

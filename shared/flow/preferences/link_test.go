@@ -58,6 +58,16 @@ func TestE09AnAddressGetsAtMostFiveLinksADay(t *testing.T) {
 	}
 }
 
+// E09: nobody uses up her links by putting her address where a token belongs.
+func TestAnAddressInThePlaceOfATokenTakesNothingFromItsOwner(t *testing.T) {
+	w := newWorld(t)
+	w.must(w.svc.MailLinkTo(w.ctx, "dana@shop.example"))
+	w.must(w.svc.MailLink(w.ctx, "dana@shop.example"))
+	if got := len(w.events(fact.MessageRequested)); got != 1 {
+		t.Fatalf("%d mails, want 1", got)
+	}
+}
+
 // E09: what an unknown address can make us store is two small items that expire.
 func TestE09UnknownAddressesLeaveNothingThatStays(t *testing.T) {
 	w := newWorld(t)
