@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -73,16 +74,19 @@ func (h *Handler) Shard(ctx context.Context, shard string, until time.Time) (r R
 	if err != nil || !ours {
 		return r, err
 	}
-	for h.Clock.Clock.Real().Before(until) {
+	seen := map[clock.Entry]bool{}
+	for len(entries) > 0 && h.Clock.Clock.Real().Before(until) {
 		batch := h.work(ctx, entries)
 		r.Worked += batch.Worked
 		r.Failed += batch.Failed
-		if batch.Worked == 0 { // nothing is due, or nothing of it can be worked now
-			break
+		for _, e := range entries {
+			seen[e] = true
 		}
 		if entries, err = h.Clock.Take(ctx, shard); err != nil {
 			return r, err
 		}
+		// What is listed again, because it failed or the index lags, has had its turn.
+		entries = slices.DeleteFunc(entries, func(e clock.Entry) bool { return seen[e] })
 	}
 	return r, h.Clock.Release(context.WithoutCancel(ctx), shard)
 }

@@ -77,6 +77,23 @@ func TestABacklogIsWorkedOffAndAFailureBlocksNobody(t *testing.T) {
 	}
 }
 
+// A lagging index lists what was worked a moment ago: it is not worked over and
+// over until the index has caught up.
+func TestWhatALaggingIndexStillListsIsWorkedOnce(t *testing.T) {
+	c := fake.NewClock(time.Date(2026, 11, 1, 9, 0, 0, 0, time.UTC))
+	store := memstore.New(c.NowOf)
+	it := item.Item{Key: item.C("a1", "RUN#x#-"), V: 1, W: "w", F: 1, IK: "due#a", IS: item.Time(c.Now("")), Body: []byte("{}")}
+	if err := store.Write(context.Background(), flow.Put(it, flow.Any)); err != nil {
+		t.Fatal(err)
+	}
+	store.HoldIndex(true)
+	work := &runs{store: store, seen: map[string]int{}}
+	h := &clockfn.Handler{Clock: &clock.Service{Store: store, Clock: c, Tokens: fake.NewTokens(1), Runs: work, Metrics: noMetrics{}}}
+	if _, err := h.Handle(context.Background(), nil); err != nil || work.seen["a1"] != 1 {
+		t.Fatalf("worked %d times (%v)", work.seen["a1"], err)
+	}
+}
+
 func TestAShardThatAnotherWorksIsLeftAlone(t *testing.T) {
 	c := fake.NewClock(time.Now())
 	c.SetReal(time.Now())
