@@ -44,20 +44,25 @@ var functions = []function{
 // With more, SES says so, and messages are held for seconds.
 const streamShards = 4
 
+// newFunction leaves the platform's START, END and REPORT of every invocation out
+// of the log (Lambda developer guide, "Log-level filtering"): they would be nine
+// tenths of it, and a tenth of the bill; durations are metrics anyway.
 func (a *app) newFunction(f function) awslambda.Function {
 	id := logical(string(f.name))
 	logs := a.logGroup(id + "Logs")
 	props := &awslambda.FunctionProps{
-		Description:  jsii.String("Kesher " + a.Stage + ": " + f.says),
-		Runtime:      awslambda.Runtime_PROVIDED_AL2023(),
-		Architecture: a.architecture(),
-		Handler:      jsii.String("bootstrap"),
-		Code:         awslambda.Code_FromAsset(jsii.String(filepath.Join(a.Bootstraps, string(f.name))), nil),
-		MemorySize:   jsii.Number(f.memory),
-		Timeout:      awscdk.Duration_Seconds(jsii.Number(f.timeout)),
-		Environment:  a.environment(f.name),
-		LogGroup:     logs,
-		Role:         a.role(f.name, logs),
+		Description:      jsii.String("Kesher " + a.Stage + ": " + f.says),
+		Runtime:          awslambda.Runtime_PROVIDED_AL2023(),
+		Architecture:     a.architecture(),
+		Handler:          jsii.String("bootstrap"),
+		Code:             awslambda.Code_FromAsset(jsii.String(filepath.Join(a.Bootstraps, string(f.name))), nil),
+		MemorySize:       jsii.Number(f.memory),
+		Timeout:          awscdk.Duration_Seconds(jsii.Number(f.timeout)),
+		Environment:      a.environment(f.name),
+		LogGroup:         logs,
+		LoggingFormat:    awslambda.LoggingFormat_JSON,
+		SystemLogLevelV2: awslambda.SystemLogLevel_WARN,
+		Role:             a.role(f.name, logs),
 	}
 	if a.Reserved && f.reserved > 0 {
 		props.ReservedConcurrentExecutions = jsii.Number(f.reserved)
