@@ -10,7 +10,9 @@ import (
 )
 
 // cors lets pages of the origins that settings.yaml names read what they are
-// answered. Nothing here knows cookies, so no origin is trusted with any.
+// answered. Nothing here knows cookies, so no origin is trusted with any; and no
+// header gives a right but Authorization, so they may send what SDKs like to (a
+// retry of analytics.js carries X-Retry-Count, and another SDK has its own).
 func (h *handler) cors(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		origin := r.Header.Get("Origin")
@@ -20,7 +22,7 @@ func (h *handler) cors(next http.Handler) http.Handler {
 			w.Header().Set("Access-Control-Expose-Headers", "Retry-After, X-RateLimit-Reset")
 			if r.Method == http.MethodOptions {
 				w.Header().Set("Access-Control-Allow-Methods", "GET, POST")
-				w.Header().Set("Access-Control-Allow-Headers", "Authorization, Content-Type, Content-Encoding")
+				w.Header().Set("Access-Control-Allow-Headers", r.Header.Get("Access-Control-Request-Headers"))
 				w.Header().Set("Access-Control-Max-Age", "86400")
 			}
 		}
