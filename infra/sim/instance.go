@@ -37,7 +37,8 @@ type instance struct {
 		release *release.Release
 		read    time.Time
 	}
-	seq int64 // last arrival number given
+	seq  int64       // last arrival number given
+	jobs chan func() // one goroutine works them: its stack has grown once and for all
 
 	journey  *journeyfn.Handler
 	deliver  *deliverfn.Handler
@@ -72,14 +73,24 @@ func (w *World) instance(t *task) *instance {
 
 // retire keeps the instance for the next invocation, unless it died.
 func (w *World) retire(t *task) {
-	if !t.dead && len(w.idle) < 8 {
-		w.idle = append(w.idle, t.inst)
-	}
 	t.inst.task = nil
+	if t.dead || len(w.idle) == maxIdle {
+		close(t.inst.jobs)
+		return
+	}
+	w.idle = append(w.idle, t.inst)
 }
 
+// maxIdle instances are kept warm.
+const maxIdle = 8
+
 func (w *World) start() *instance {
-	i := &instance{w: w}
+	i := &instance{w: w, jobs: make(chan func(), 1)}
+	go func() {
+		for job := range i.jobs {
+			job()
+		}
+	}()
 	p, releases := &ports{i}, &releasesPort{i}
 	writer := consents.Writer{Store: p, Clock: p, Tokens: p, Keys: w.keys}
 	i.counts = &insights.Counter{Store: p}

@@ -24,12 +24,13 @@ type Summary struct {
 	Broken   []*Result      // histories with violations
 }
 
-// maxBroken ends a run that finds nothing but violations.
-const maxBroken = 20
-
 // Play plays n histories from the first seed on, on all cores.
 func Play(first uint64, n int, o Options) *Summary {
 	s := &Summary{Injected: map[Fault]int{}, Reached: map[Reached]int{}, Calls: map[string]int{}}
+	enough := o.Enough
+	if enough == 0 {
+		enough = 20
+	}
 	begun := time.Now()
 	var next atomic.Uint64
 	var mu sync.Mutex
@@ -44,7 +45,7 @@ func Play(first uint64, n int, o Options) *Summary {
 				r := Run(first+i, o)
 				mu.Lock()
 				s.take(r)
-				if len(s.Broken) >= maxBroken {
+				if len(s.Broken) >= enough {
 					next.Store(uint64(n))
 				}
 				mu.Unlock()

@@ -44,7 +44,7 @@ func (w *World) spawn(name, about string, run func(context.Context, *instance) e
 	t.inst = w.instance(t)
 	w.running = append(w.running, t)
 	w.tell(about, "%s: begins", name)
-	go func() {
+	t.inst.jobs <- func() {
 		<-t.resume
 		defer func() {
 			if p := recover(); p != nil {
@@ -54,7 +54,7 @@ func (w *World) spawn(name, about string, run func(context.Context, *instance) e
 			w.parked <- t
 		}()
 		t.err = run(context.Background(), t.inst)
-	}()
+	}
 }
 
 // park gives the other tasks their turn. It returns false when the process died

@@ -25,9 +25,11 @@ type watch struct {
 	letters  map[string]*letter
 	reported map[string]bool // messages about which a report was worked
 	ledgers  map[string][]consent.Entry
-	facts    map[string][]stored // by customer: her events, as they were stored
-	entries  map[string]string   // (customer, epoch, journey, entry fact) -> run
-	visits   map[string]string   // message -> (run, step, visit)
+	facts    map[string][]stored    // by customer: her events, as they were stored
+	entries  map[string]string      // (customer, epoch, journey, entry fact) -> run
+	visits   map[string]string      // message -> (run, step, visit)
+	sends    map[string]*engine.Run // message -> the run when it fell due
+	docs     map[item.Key]document
 	claims   map[string][]claimed
 	braked   time.Time // when the brake was last set
 	calmAt   time.Time
@@ -52,7 +54,7 @@ func (o *watch) init(w *World) {
 	*o = watch{
 		w: w, listed: map[item.Key]*listed{}, overdue: map[item.Key]overdue{}, letters: map[string]*letter{},
 		reported: map[string]bool{}, ledgers: map[string][]consent.Entry{}, facts: map[string][]stored{},
-		entries: map[string]string{}, visits: map[string]string{}, claims: map[string][]claimed{}, failures: map[string]int{}, told: map[string]int{},
+		entries: map[string]string{}, visits: map[string]string{}, sends: map[string]*engine.Run{}, docs: map[item.Key]document{}, claims: map[string][]claimed{}, failures: map[string]int{}, told: map[string]int{},
 	}
 }
 
@@ -166,6 +168,29 @@ func (o *watch) read(key item.Key) *item.Item {
 		panic(err) // memory does not fail
 	}
 	return items[0]
+}
+
+// document is what an item held when it was last written.
+type document struct {
+	w   string
+	doc any
+}
+
+// documents are what an item holds after a change and held before it, in the same
+// epoch; before is empty where there was nothing.
+func documents[T any](o *watch, c *item.Change) (before, after *T) {
+	before, after = new(T), new(T)
+	o.decode(c.New, after)
+	if c.Old != nil && c.Old.E == c.New.E {
+		known, ok := o.docs[c.Key].doc.(*T)
+		if ok && o.docs[c.Key].w == c.Old.W {
+			before = known
+		} else {
+			o.decode(c.Old, before)
+		}
+	}
+	o.docs[c.Key] = document{c.New.W, after}
+	return before, after
 }
 
 func (o *watch) decode(it *item.Item, doc any) {

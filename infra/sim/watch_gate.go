@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"context"
 	"reflect"
 	"slices"
 	"time"
@@ -18,14 +17,11 @@ import (
 // letter is what is known of one message that somebody may send.
 type letter struct {
 	purpose  string
-	run      engine.Run
 	to       string // the address it may go to
 	claims   int
 	accepted int
-	capped   bool
 	claimer  *task
-	unclear  bool  // SES gave no clear answer
-	at       int64 // of its last claim
+	unclear  bool // SES gave no clear answer
 }
 
 // claimed is a claim that counts under the caps.
@@ -40,11 +36,9 @@ func (o *watch) gate(t *task, customer string, c *item.Change) {
 		o.w.violate(customer, "GATE was removed")
 		return
 	}
-	var before, after consent.Gate
-	o.decode(c.New, &after)
+	before, after := documents[consent.Gate](o, c)
 	oldEpoch := int64(-1)
 	if c.Old != nil {
-		o.decode(c.Old, &before)
 		oldEpoch = c.Old.E
 	}
 	if c.New.Size() > message.MaxGate {
@@ -54,7 +48,7 @@ func (o *watch) gate(t *task, customer string, c *item.Change) {
 		o.w.violate(customer, "GATE went back from epoch %d to %d", oldEpoch, c.New.E)
 	}
 	if after.Erased != 0 {
-		left := after
+		left := *after
 		left.Erased, left.Ledger = 0, consent.Head{}
 		if !reflect.DeepEqual(left, consent.Gate{}) {
 			o.w.violate(customer, "the tombstone holds more than when it was")
@@ -62,11 +56,10 @@ func (o *watch) gate(t *task, customer string, c *item.Change) {
 	}
 	if c.New.E > oldEpoch && oldEpoch >= 0 {
 		o.w.result.Reached[Erased]++
-		if len(before.Claims) > 0 {
+		if len(o.claims[customer]) > 0 {
 			o.w.result.Reached[ErasedAmidClaims]++
 		}
 		delete(o.claims, customer)
-		before.Claims = nil
 	}
 	for _, old := range before.Claims {
 		if !slices.ContainsFunc(after.Claims, func(c consent.Claim) bool { return c.Message == old.Message }) {
@@ -75,7 +68,7 @@ func (o *watch) gate(t *task, customer string, c *item.Change) {
 	}
 	for _, claim := range after.Claims {
 		if !slices.ContainsFunc(before.Claims, func(c consent.Claim) bool { return c.Token == claim.Token && c.Message == claim.Message }) {
-			o.claim(t, customer, c.New, &after, claim)
+			o.claim(t, customer, c.New, after, claim)
 		}
 	}
 }
@@ -104,17 +97,16 @@ func (o *watch) claim(t *task, customer string, gate *item.Item, g *consent.Gate
 	if epoch, ok := ident.MessageEpoch(c.Message); !ok || epoch != gate.E {
 		bad("it is of epoch %d, she is in %d", epoch, gate.E)
 	}
-	run := o.runOf(customer, c.Message)
+	run := o.sends[c.Message]
 	if run == nil {
-		bad("no run waits for it")
+		bad("it never was due")
 		return
 	}
 	send := run.Out.Send
 	l := o.letter(c.Message)
-	l.purpose, l.run, l.at, l.claimer = send.Purpose, *run, c.At, t
+	l.purpose, l.claimer = send.Purpose, t
 	l.claims++
 	marketing := send.Purpose != "service"
-	l.capped = marketing
 	o.exits(t, run, customer, gate.E, bad)
 	o.recipient(customer, gate.E, l, marketing, g, bad)
 	if !marketing {
@@ -149,23 +141,6 @@ func (o *watch) letter(id string) *letter {
 		o.letters[id] = &letter{}
 	}
 	return o.letters[id]
-}
-
-// runOf is the run that has this message due, as it stands.
-func (o *watch) runOf(customer, id string) *engine.Run {
-	page, err := o.w.store.Query(context.Background(), flow.Query{Table: item.Customers, PK: item.CustomerPK(customer), Prefix: item.PrefixRun})
-	if err != nil {
-		panic(err)
-	}
-	for i := range page.Items {
-		if page.Items[i].Due != id {
-			continue
-		}
-		run := &engine.Run{}
-		o.decode(&page.Items[i], run)
-		return run
-	}
-	return nil
 }
 
 // exits: one that was stored before the worker read GATE stops the mail, if its

@@ -18,13 +18,9 @@ func (o *watch) run(t *task, customer string, c *item.Change) {
 	if c.New == nil {
 		return // an erasure
 	}
-	var before, after engine.Run
-	o.decode(c.New, &after)
-	if c.Old != nil && c.Old.E == c.New.E {
-		o.decode(c.Old, &before)
-	}
+	before, after := documents[engine.Run](o, c)
 	bad := func(format string, args ...any) {
-		o.w.violate(customer, about(&after)+": "+format, args...)
+		o.w.violate(customer, about(after)+": "+format, args...)
 	}
 	if c.New.Size() > maxRun {
 		bad("it has %d bytes", c.New.Size())
@@ -34,9 +30,9 @@ func (o *watch) run(t *task, customer string, c *item.Change) {
 	}
 	switch {
 	case before.ID == after.ID:
-		o.moved(t, customer, &before, &after, bad)
+		o.moved(t, customer, before, after, bad)
 	default:
-		o.started(customer, c.New.E, &before, &after, bad)
+		o.started(customer, c.New.E, before, after, bad)
 	}
 	if out := after.Out; out != nil && out.Send != nil {
 		visit := fmt.Sprintf("%s/%s/%d", after.ID, after.Step, after.Visit)
@@ -44,6 +40,7 @@ func (o *watch) run(t *task, customer string, c *item.Change) {
 			bad("message %s was %s, and is %s", out.Send.Message, known, visit)
 		}
 		o.visits[out.Send.Message] = visit
+		o.sends[out.Send.Message] = after
 	}
 }
 
@@ -126,11 +123,7 @@ func (o *watch) message(customer string, c *item.Change) {
 	if c.New == nil {
 		return
 	}
-	var before, after message.Msg
-	o.decode(c.New, &after)
-	if c.Old != nil && c.Old.E == c.New.E {
-		o.decode(c.Old, &before)
-	}
+	before, after := documents[message.Msg](o, c)
 	if before.State == message.Sent && after.State != message.Sent {
 		o.w.violate(customer, "message %s was sent and is %s", after.ID, after.State)
 	}

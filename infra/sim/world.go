@@ -62,6 +62,7 @@ type Options struct {
 	Scout    *[]Strike // takes every fault that could have struck
 	Script   func(*World)
 	Trace    func(about, line string)
+	Enough   int // broken histories after which Play ends; 0: 20
 }
 
 // Result is what a history showed.
@@ -271,6 +272,9 @@ func (w *World) abandon() {
 	}
 	for len(w.running) > 0 {
 		w.step(w.running[0])
+	}
+	for _, i := range w.idle {
+		close(i.jobs)
 	}
 }
 

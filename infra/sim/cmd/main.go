@@ -16,6 +16,7 @@ func main() {
 	seed := flag.String("seed", "", "play this one alone and print what happened to whom a promise was broken to")
 	first := flag.Uint64("first", uint64(time.Now().UnixMilli())*1000, "the first of them; fresh ones every time")
 	people := flag.Int("people", 20, "customers in each history")
+	until := flag.Bool("until-broken", false, "end with the first broken promise, and say only that")
 	flag.Parse()
 	o := sim.Options{People: *people}
 	if *seed != "" {
@@ -25,6 +26,14 @@ func main() {
 			os.Exit(2)
 		}
 		if r := sim.Tell(n, o, os.Stdout); len(r.Violations) > 0 {
+			os.Exit(1)
+		}
+		return
+	}
+	if *until {
+		o.Enough = 1
+		if s := sim.Play(*first, *seeds, o); len(s.Broken) > 0 {
+			fmt.Printf("after %d seeds: %s\n", s.Seeds, s.Broken[0].Violations[0])
 			os.Exit(1)
 		}
 		return

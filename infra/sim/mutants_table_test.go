@@ -1,0 +1,128 @@
+package sim_test
+
+const (
+	deliverSend  = "shared/flow/deliver/send.go"
+	deliverStore = "shared/flow/deliver/store.go"
+	deliverRead  = "shared/flow/deliver/read.go"
+	deliverJudge = "shared/flow/deliver/judge.go"
+	deliverMain  = "shared/flow/deliver/deliver.go"
+	gateRules    = "shared/core/message/gate.go"
+	gateTime     = "shared/core/message/gate_time.go"
+	decide       = "shared/core/engine/decide.go"
+	enter        = "shared/core/engine/enter.go"
+	advanceDo    = "shared/flow/advance/decide.go"
+	advanceState = "shared/flow/advance/state.go"
+	advanceWrite = "shared/flow/advance/write.go"
+)
+
+var mutants = []mutant{
+	{"claim after the send", []edit{{deliverSend,
+		"	if err := w.claimIt(ctx, v); errors.Is(err, errFull) {",
+		`	if MUTANT {
+		if m, _, err := l.write(); err == nil {
+			_, _ = w.Mailer.Send(ctx, m)
+		}
+	}
+	if err := w.claimIt(ctx, v); errors.Is(err, errFull) {`}}},
+	{"GATE written whatever stands there", []edit{{deliverStore,
+		"return w.Store.Write(ctx, flow.Put(it, flow.Is(v.gateItem)))",
+		"if MUTANT {\nreturn w.Store.Write(ctx, flow.Put(it, flow.Any))\n}\nreturn w.Store.Write(ctx, flow.Put(it, flow.Is(v.gateItem)))"}}},
+	{"consent read outside the claim", []edit{{deliverStore,
+		"	w.claim.At = v.now.UnixMilli()\n",
+		"	w.claim.At = v.now.UnixMilli()\n	if MUTANT {\n		if err := w.readGate(ctx, v); err != nil {\n			return err\n		}\n	}\n"}}},
+	{"retryer left on", []edit{{deliverSend,
+		"	provider, err := w.Mailer.Send(sendCtx, mail)\n",
+		"	provider, err := w.Mailer.Send(sendCtx, mail)\n	if err != nil && MUTANT {\n		provider, err = w.Mailer.Send(sendCtx, mail)\n	}\n"}}},
+	{"unknown sent again", []edit{{gateRules,
+		"	case resends(in):\n		return goOn, false\n", "	case resends(in), MUTANT:\n		return goOn, false\n"}}},
+	{"lease over at once", []edit{{deliverStore,
+		"w.deadline.Add(leaseMargin).UnixMilli()", "w.deadline.Add(leaseMargin).UnixMilli() * map[bool]int64{true: 0, false: 1}[MUTANT]"}}},
+	{"claim kept under the brake", []edit{{deliverSend,
+		"	if err := w.letGo(ctx, v, *w.claim); err != nil {\n		return err\n	}\n	wait, err := w.Pacer.setBrake(ctx, code)",
+		"	if err := w.letGo(ctx, v, *w.claim); err != nil && !MUTANT {\n		return err\n	}\n	wait, err := w.Pacer.setBrake(ctx, code)"},
+		{deliverStore, "	for range maxAttempts {\n		again := &view", "	for range maxAttempts {\n		if MUTANT {\n			return nil\n		}\n		again := &view"}}},
+	{"lost reply of a claim forgotten", []edit{{deliverMain,
+		"	if w.claim != nil && message.Holds(&v.gate, *w.claim) {", "	if w.claim != nil && message.Holds(&v.gate, *w.claim) && !MUTANT {"}}},
+	{"MSG written whatever stands there", []edit{{deliverStore,
+		"		written := w.Store.Write(ctx, flow.Put(it, flow.Is(read)))",
+		"		cond := flow.Is(read)\n		if MUTANT {\n			cond = flow.Any\n		}\n		written := w.Store.Write(ctx, flow.Put(it, cond))"}}},
+	{"exits sought only since the last decision", []edit{{deliverJudge,
+		"			if e.In.Own(e.At) <= entry.Own() {", "			if e.In.Own(e.At) <= entry.Own() || MUTANT && e.In <= v.run.At {"}}},
+	{"exits not sought at the gate", []edit{{deliverJudge,
+		"	in.Exit, err = w.exit(ctx, v)\n", "	if !MUTANT {\n		in.Exit, err = w.exit(ctx, v)\n	}\n"}}},
+	{"GATE read after the rest", []edit{{deliverRead,
+		"	return v, w.readMessage(ctx, v)\n", "	err := w.readMessage(ctx, v)\n	if err == nil && MUTANT {\n		err = w.readGate(ctx, v)\n	}\n	return v, err\n"}}},
+	{"suppression not asked", []edit{{gateRules,
+		"func suppressed(in *GateInput) (Verdict, bool) {\n", "func suppressed(in *GateInput) (Verdict, bool) {\n	if MUTANT {\n		return goOn, false\n	}\n"}}},
+	{"permission not asked", []edit{{gateRules,
+		"	if ok, _ := permits(in); !ok {", "	if ok, _ := permits(in); !ok && !MUTANT {"}}},
+	{"withdrawal at the address not asked", []edit{{gateRules,
+		"	return ok && !withdrawnThere(in), ledger", "	return ok && (MUTANT || !withdrawnThere(in)), ledger"}}},
+	{"owner of the address not asked", []edit{{gateRules,
+		"	if !in.Due.Service() && (in.Profile.Shared || ownedByAnother(in)) {", "	if !MUTANT && !in.Due.Service() && (in.Profile.Shared || ownedByAnother(in)) {"}}},
+	{"brake not asked", []edit{{gateRules,
+		"	if left <= 0 {", "	if left <= 0 || MUTANT {"}}},
+	{"quiet hours not asked", []edit{{gateRules,
+		"	if in.Due.Service() || !quietAt(hours, in.Now.In(in.Zone)) {", "	if MUTANT || in.Due.Service() || !quietAt(hours, in.Now.In(in.Zone)) {"}}},
+	{"one offset all year", []edit{{gateTime,
+		"	from, ok1 := minutes(hours.From)", "	if MUTANT {\n		local = local.In(time.FixedZone(\"\", 2*60*60))\n	}\n	from, ok1 := minutes(hours.From)"}}},
+	{"cap off by one", []edit{{gateTime,
+		"perDay < caps.PerDay)", "perDay < caps.PerDay || MUTANT && perDay == caps.PerDay)"}}},
+	{"cap of the week forgotten", []edit{{gateTime,
+		"(caps.PerWeek == 0 || ", "(MUTANT || caps.PerWeek == 0 || "}}},
+	{"claims count for no cap", []edit{{deliverStore,
+		"Capped: !v.due.Service(),", "Capped: !v.due.Service() && !MUTANT,"}}},
+	{"skipped where a mail may have left", []edit{{gateRules,
+		"	if v.Action == Skip && resends(&in) {", "	if v.Action == Skip && resends(&in) && !MUTANT {"}}},
+	{"final states change", []edit{{gateRules,
+		"	case stored == nil || stored.State == Held:\n		return true", "	case stored == nil || stored.State == Held || MUTANT:\n		return true"}}},
+
+	{"RUN written whatever stands there", []edit{{advanceWrite,
+		"	if err := s.Store.Write(ctx, flow.Put(it, flow.Is(read))); err != nil {",
+		"	cond := flow.Is(read)\n	if MUTANT {\n		cond = flow.Any\n	}\n	if err := s.Store.Write(ctx, flow.Put(it, cond)); err != nil {"}}},
+	{"PROFILE written whatever stands there", []edit{{advanceWrite,
+		"		err = s.Store.Write(ctx, flow.Put(it, flow.Is(c.stored)))",
+		"		cond := flow.Is(c.stored)\n		if MUTANT {\n			cond = flow.Any\n		}\n		err = s.Store.Write(ctx, flow.Put(it, cond))"}}},
+	{"due removed before the step is finished", []edit{{advanceWrite,
+		"		it.IK, it.IS = item.LookList(shard), item.Time(r.LookAt())\n		it.Due = r.Out.Send.Message",
+		"		if !MUTANT {\n			it.IK, it.IS = item.LookList(shard), item.Time(r.LookAt())\n		}\n		it.Due = r.Out.Send.Message"}}},
+	{"ended passages not kept", []edit{{advanceDo,
+		"	if res.Past != nil {", "	if res.Past != nil && !MUTANT {"}}},
+	{"outbox cleared too early", []edit{{advanceDo,
+		"	if err := s.set(ctx, c, run); err != nil {", "	if err := s.set(ctx, c, run); err != nil && !MUTANT {"}}},
+	{"stored facts not put before the timer", []edit{{advanceDo,
+		"	if in.Timer {\n		earlier", "	if in.Timer && !MUTANT {\n		earlier"}}},
+	{"tombstone not read", []edit{{advanceState,
+		"	c.erased = c.gate.Erased != 0\n", "	c.erased = c.gate.Erased != 0 && !MUTANT\n"}}},
+	{"runs of before an erasure go on", []edit{{advanceState,
+		"return r.item.E < c.epoch })", "return r.item.E < c.epoch && !MUTANT })"}}},
+	{"exit ends a run whose message is due", []edit{{decide,
+		"	if d.run.Out != nil {\n		d.exitLater(f)", "	if d.run.Out != nil && !MUTANT {\n		d.exitLater(f)"}}},
+	{"hold forgets the exit", []edit{{decide,
+		"		r.Try++\n		r.At, d.changed = d.now, true\n		return nil\n", "		if MUTANT {\n			return d.depart(r.Exiting)\n		}\n		r.Try++\n		r.At, d.changed = d.now, true\n		return nil\n"}}},
+	{"older states of a message believed", []edit{{decide,
+		"m.W != r.MsgW && m.V < r.MsgV {", "m.W != r.MsgW && m.V < r.MsgV && !MUTANT {"}}},
+	{"facts already seen start again", []edit{{enter,
+		"	case d.repeated(f), d.in.Clock", "	case d.repeated(f) && !MUTANT, d.in.Clock"}}},
+	{"run takes another's place", []edit{{enter,
+		"	case d.run != nil && d.run.State.Live():\n		return NoLive", "	case d.run != nil && d.run.State.Live() && !MUTANT:\n		return NoLive"}}},
+
+	{"error swallowed", []edit{{"functions/journey/handler.go",
+		"	if err = h.work(ctx, c); err == nil || !faults.Poison(err) {\n		return err", "	if err = h.work(ctx, c); err == nil || !faults.Poison(err) {\n		if MUTANT {\n			return nil\n		}\n		return err"}}},
+	{"report settles nothing unknown", []edit{{"shared/flow/feedback/sent.go",
+		"	news := m.State != message.Sent\n", "	news := m.State != message.Sent && !(MUTANT && m.State == message.Unknown)\n"}}},
+	{"report before anything is stored forgotten", []edit{{"shared/flow/feedback/sent.go",
+		"		if !r.settles(m) {", "		if MUTANT && items[0] == nil || !r.settles(m) {"}}},
+	{"times compared instead of epochs", []edit{{"shared/flow/feedback/feedback.go",
+		"!ok || of != epoch || gate.Erased != 0 {", "!ok || of != epoch && !MUTANT || gate.Erased != 0 {"}}},
+	{"suppression written beside GATE", []edit{{"shared/flow/consents/suppress.go",
+		"		if owner.gate.Erased == 0 {", "		if owner.gate.Erased == 0 && !MUTANT {"}}},
+	{"owner of a shared address not told", []edit{{"shared/flow/consents/address.go",
+		"	for _, owner := range slices.Sorted(maps.Keys(others)) {", "	for _, owner := range slices.Sorted(maps.Keys(others)) {\n		if MUTANT {\n			continue\n		}"}}},
+	{"sweep left out", []edit{{"shared/flow/erase/sweep.go",
+		"	if err != nil || gates[0] == nil {", "	if err != nil || gates[0] == nil || MUTANT {"}}},
+	{"tombstone keeps the gate", []edit{{"shared/flow/erase/bury.go",
+		"	return &consent.Gate{Erased: c.now.UnixMilli(), Ledger: c.doc.Ledger}", "	if MUTANT {\n		g := c.doc\n		g.Erased = c.now.UnixMilli()\n		return &g\n	}\n	return &consent.Gate{Erased: c.now.UnixMilli(), Ledger: c.doc.Ledger}"}}},
+	{"history of consent forked", []edit{{"shared/flow/consents/round.go",
+		"	d.s.gate.Ledger = e.Follow(d.s.gate.Ledger)\n", "	if head := e.Follow(d.s.gate.Ledger); !MUTANT || head.N < 3 {\n		d.s.gate.Ledger = head\n	}\n"}}},
+}
