@@ -75,6 +75,7 @@ func (b *Box) assemble() error {
 		Store: b.dues, Clock: b.clock, Tokens: b.tokens, Runs: b.flows.advance, Metrics: &b.metrics, Log: b.log,
 		Chores: map[string]clock.Chore{
 			agenda.Copies: b.flows.collect.Copy, agenda.Pending: b.flows.collect.Purge, agenda.Sweep: b.flows.erase.Sweep,
+			agenda.Erase: b.flows.erase.Asked,
 		},
 	}
 	mailer, err := b.mailer()

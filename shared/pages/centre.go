@@ -17,6 +17,7 @@ import (
 type centreData struct {
 	Form          string
 	Address       string
+	Pending       string
 	Saved, Failed string // keys of texts
 	Signal        *moment
 	Suppressed    bool
@@ -94,7 +95,7 @@ func (p *pages) centre(w http.ResponseWriter, r *http.Request, c token.Cookie, s
 func (p *pages) centreData(v *view, c *preferences.Centre) *centreData {
 	date := func(ms int64) *moment { return day(ms, v.Lang, c.Zone) }
 	data := &centreData{
-		Address: c.Address, Signal: date(c.Signal), Suppressed: c.Suppressed, Topics: c.Topics, Paused: date(c.Paused),
+		Address: c.Address, Pending: c.Pending, Signal: date(c.Signal), Suppressed: c.Suppressed, Topics: c.Topics, Paused: date(c.Paused),
 	}
 	for _, permission := range c.Permissions {
 		data.Permissions = append(data.Permissions, showPermission(permission, date))

@@ -262,19 +262,40 @@ func TestEveryFormOfTheCentreDoesWhatItSays(t *testing.T) {
 		if do == "trait" {
 			f.fields.Set("value", "Dani")
 		}
+		if do == "address" {
+			f.fields.Set("address", "dana@new.example")
+		}
 		before := s.writes()
 		s.clock.Advance(time.Second)
 		a := s.post(f.action, f.fields, cookie)
-		if a.StatusCode != http.StatusSeeOther {
+		if a.StatusCode != http.StatusSeeOther && do != "erase" { // which leads nowhere any more
 			t.Errorf("%s: %s", do, a.Status)
 		}
 		if do != "stop" && s.writes() == before { // marketing was withdrawn by then
 			t.Errorf("%s changed nothing", do)
 		}
 	}
-	want := []string{"forget", "grant", "language", "member", "pause", "stop", "topic", "trait", "withdraw"}
+	want := []string{"address", "erase", "forget", "grant", "language", "member", "pause", "stop", "topic", "trait", "withdraw"}
 	if got := slices.Sorted(maps.Keys(did)); !slices.Equal(got, want) {
 		t.Errorf("the centre offers %v, want %v", got, want)
+	}
+}
+
+func TestAskingToBeForgottenEndsTheSession(t *testing.T) {
+	s := newSite(t, local)
+	cookie, form := s.signIn()
+	a := s.post("/p", url.Values{"do": {"erase"}, "form": {form}}, cookie)
+	if c := a.Cookies(); a.StatusCode != http.StatusOK || len(c) != 1 || c[0].MaxAge >= 0 || !strings.Contains(a.body, texts["en"]["erased.lead"]) {
+		t.Fatalf("%s, cookies %v", a.Status, c)
+	}
+}
+
+func TestAnAddressThatWaitsIsShownMasked(t *testing.T) {
+	s := newSite(t, local)
+	cookie, form := s.signIn()
+	s.post("/p", url.Values{"do": {"address"}, "address": {"dana@new.example"}, "form": {form}}, cookie)
+	if body := s.get("/p", cookie).body; !strings.Contains(body, "d•••@new.example") || strings.Contains(body, "dana@new.example") {
+		t.Fatal(body)
 	}
 }
 

@@ -105,6 +105,9 @@ func (p *pages) change(w http.ResponseWriter, r *http.Request, form url.Values) 
 		p.centre(w, r, c, http.StatusUnprocessableEntity, "p.failed")
 	case err != nil:
 		p.trouble(w, r, "change", err)
+	case change.Erase:
+		p.dropCookie(w)
+		p.show(w, r, http.StatusOK, "notice", &view{Title: "erased.title", Data: notice{Lead: "erased.lead", Done: true}})
 	default: // and a reload does not do it again
 		p.redirect(w, "/p"+saved(r, change), http.StatusSeeOther)
 	}
@@ -141,6 +144,10 @@ func changeOf(form url.Values) (preferences.Change, bool) {
 		return preferences.Change{Trait: t}, t.Add != "" || t.Remove != ""
 	case "forget":
 		return preferences.Change{Forget: form.Get("trait")}, form.Get("trait") != ""
+	case "address":
+		return preferences.Change{Address: form.Get("address")}, form.Get("address") != ""
+	case "erase":
+		return preferences.Change{Erase: true}, true
 	}
 	return preferences.Change{}, false
 }

@@ -101,6 +101,7 @@ func newRelease() *release.Release {
 				"service":         {Title: both("Orders and account", "הזמנות וחשבון"), Contact: []string{"email"}, Basis: plan.BasisContract},
 			},
 			Traits: map[string]plan.Trait{
+				"email":      {Type: "email", Origin: plan.OriginFirst, Purposes: []string{"service", "marketing"}, Title: both("E-mail address", "כתובת דוא״ל")},
 				"first_name": {Type: "string", Origin: plan.OriginZero, Purposes: []string{"service", "marketing"}, Title: both("First name", "שם פרטי")},
 				"interests":  {Type: "list(string)", Values: []string{"outdoor", "home", "kids"}, Origin: plan.OriginZero, Purposes: []string{"personalization"}, Title: both("Interests", "תחומי עניין")},
 				"visits":     {Type: "integer", Origin: plan.OriginDerived, Purposes: []string{"personalization"}, Title: both("Visits", "ביקורים")},

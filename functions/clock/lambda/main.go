@@ -29,7 +29,9 @@ func build(_ context.Context, s *runtime.Stack) (runtime.Handler, error) {
 		Runs: &advance.Service{
 			Store: s.Store, Clock: s.Clock, Tokens: s.Tokens, Releases: s.Releases, Metrics: s.Metrics, Log: s.Log, Counts: counts,
 		},
-		Chores: map[string]clock.Chore{agenda.Copies: people.Copy, agenda.Pending: people.Purge, agenda.Sweep: erasure.Sweep},
+		Chores: map[string]clock.Chore{
+			agenda.Copies: people.Copy, agenda.Pending: people.Purge, agenda.Sweep: erasure.Sweep, agenda.Erase: erasure.Asked,
+		},
 	}
 	h := &clockfn.Handler{Clock: flow, Parallel: 4, Reserve: 10 * time.Second}
 	return s.Counting(counts, h.Handle), nil

@@ -17,6 +17,7 @@ const (
 	Copies  = "copies"  // copy a visitor's late facts after an identify
 	Pending = "pending" // purge an address that nobody confirmed
 	Sweep   = "sweep"   // look once more for what was written past an erasure
+	Erase   = "erase"   // forget her: she asked for it on her page, which may delete nothing itself
 )
 
 // Agenda is the document of AGENDA: when each kind is due (ms).

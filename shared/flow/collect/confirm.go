@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/kesher-io/kesher/events"
 	"github.com/kesher-io/kesher/shared/core/consent"
 	"github.com/kesher-io/kesher/shared/core/fact"
 	"github.com/kesher-io/kesher/shared/core/ident"
@@ -49,6 +50,21 @@ func (w *work) ask(ctx context.Context, to profile.Secret, edit func(*profile.Pr
 		}
 	}
 	return errContended
+}
+
+// Address takes an address that a known customer gives herself, in her preference
+// centre: like one that a public key gave, it becomes hers by a link mailed to it.
+func (s *Service) Address(ctx context.Context, customer string, to profile.Secret) error {
+	rel, err := s.Releases.Live(ctx)
+	if err != nil {
+		return err
+	}
+	st, err := s.open(ctx, subject{key: customer, pk: item.CustomerPK(customer)})
+	if err != nil || st.profile != nil && st.profile.AddressHash == s.Keys.Address(to.Reveal()) {
+		return err
+	}
+	w := &work{Service: s, rel: rel, src: Source{Kind: Public}, c: &events.Call{}, st: st, m: moment{at: st.now.UnixMilli()}}
+	return w.ask(ctx, to, func(*profile.Profile, *consent.Gate) bool { return false })
 }
 
 func (w *work) askOps(ctx context.Context, p profile.Profile, hash string) ([]flow.Op, error) {

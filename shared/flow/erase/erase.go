@@ -98,6 +98,13 @@ func (s *Service) Erase(ctx context.Context, customer string) (*Receipt, error) 
 	return nil, fmt.Errorf("erase: written by others all the time: %w", flow.ErrThrottled)
 }
 
+// Asked erases a customer who asked for it on her page: the chore agenda.Erase,
+// which goes with the agenda of the epoch that it ends.
+func (s *Service) Asked(ctx context.Context, customer string) error {
+	_, err := s.Erase(ctx, customer)
+	return err
+}
+
 // customer is what was read of her for an erasure.
 type customer struct {
 	key     string

@@ -24,6 +24,7 @@ type Centre struct {
 	Languages   []string // that mail can come in, and
 	Chosen      string   // the one it comes in
 	Address     string   // enough of it to be recognised
+	Pending     string   // as much of a new one that waits for its confirmation
 	Permissions []Permission
 	Topics      []Topic
 	Paused      int64 // until
@@ -87,7 +88,7 @@ func (s *Service) Centre(ctx context.Context, c token.Cookie, lang string) (*Cen
 		lang = chosen
 	}
 	return &Centre{
-		Lang: lang, Languages: rel.Settings.Brand.Languages, Chosen: chosen, Address: masked(p.address()),
+		Lang: lang, Languages: rel.Settings.Brand.Languages, Chosen: chosen, Address: masked(p.address()), Pending: masked(p.pending()),
 		Permissions: permissions(p, rel, lang), Topics: topics(p, rel, lang), Traits: traits(p, rel, lang),
 		Paused: p.paused(), Suppressed: p.gate.Suppressed != nil, Signal: signal, Zone: p.zone(rel),
 	}, nil
@@ -105,6 +106,14 @@ func (p *person) address() string {
 		return ""
 	}
 	return p.profile.Address.Reveal()
+}
+
+// pending is a new address that waits for its confirmation.
+func (p *person) pending() string {
+	if p.profile == nil || p.now.UnixMilli() >= p.profile.PendingTill {
+		return ""
+	}
+	return p.profile.Pending.Reveal()
 }
 
 func (p *person) zone(rel *release.Release) string {

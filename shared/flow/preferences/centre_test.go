@@ -2,6 +2,7 @@ package preferences
 
 import (
 	"errors"
+	"fmt"
 	"reflect"
 	"testing"
 	"time"
@@ -15,6 +16,10 @@ import (
 	"github.com/kesher-io/kesher/shared/core/profile"
 	"github.com/kesher-io/kesher/shared/core/token"
 	"github.com/kesher-io/kesher/shared/flow"
+	"github.com/kesher-io/kesher/shared/flow/agenda"
+	"github.com/kesher-io/kesher/shared/flow/clock"
+	"github.com/kesher-io/kesher/shared/flow/erase"
+	"github.com/kesher-io/kesher/shared/testkit/fake"
 )
 
 func (w *world) centre(c token.Cookie) *Centre {
@@ -165,6 +170,66 @@ func TestEveryChangeOfTheCentreTakesEffect(t *testing.T) {
 	}
 }
 
+func TestANewAddressBecomesHersByALinkMailedToIt(t *testing.T) {
+	w := newWorld(t)
+	w.change(w.session(), Change{Address: " dana@new.example "})
+	hash, p := w.keys.Address("dana@new.example"), w.profile()
+	if p.AddressHash != w.address || p.PendingHash != hash || p.UserID != "dana" {
+		t.Fatalf("mail goes to %s, %s waits, of %q", p.AddressHash, p.PendingHash, p.UserID)
+	}
+	asked := w.events(fact.MessageRequested)
+	if len(asked) != 1 || asked[0].Props["kind"] != "confirm" || asked[0].Props["address"] != hash {
+		t.Fatalf("asked %+v", asked)
+	}
+	w.must(w.svc.Confirm(w.ctx, w.ring.MintConfirm(token.Confirm{Customer: w.dana, Address: hash})))
+	if p := w.profile(); p.AddressHash != hash || w.owner(w.address).Customer != "" {
+		t.Fatalf("mail goes to %s, the old one is %+v", p.AddressHash, w.owner(w.address))
+	}
+}
+
+func TestE09ASessionAsksAtFiveAddressesADay(t *testing.T) {
+	w := newWorld(t)
+	c := w.session()
+	for n := range 8 {
+		err := w.svc.Change(w.ctx, c, "en", Change{Address: fmt.Sprintf("eve%d@shop.example", n)})
+		if n < maxLinks && err != nil || n >= maxLinks && !errors.Is(err, ErrRefused) {
+			t.Fatalf("address %d: %v", n, err)
+		}
+		w.clock.Advance(time.Second)
+	}
+	if got := len(w.events(fact.MessageRequested)); got != maxLinks {
+		t.Fatalf("%d mails", got)
+	}
+}
+
+func TestA36ACustomerHasHerselfForgotten(t *testing.T) {
+	w := newWorld(t)
+	c := w.session()
+	w.change(c, Change{Erase: true})
+	if w.mayMail("marketing") {
+		t.Fatal("mail goes on")
+	}
+	forget := &erase.Service{Store: w.store, Clock: w.clock, Tokens: fake.NewTokens(2)}
+	minute := clock.Service{
+		Store: w.store, Clock: w.clock, Tokens: fake.NewTokens(3), Metrics: silent{},
+		Chores: map[string]clock.Chore{agenda.Erase: forget.Asked, agenda.Sweep: forget.Sweep},
+	}
+	for range 2 {
+		due, err := minute.Take(w.ctx, item.Shard(w.dana))
+		w.must(err)
+		for _, e := range due {
+			w.must(minute.Fire(w.ctx, e))
+		}
+		if g, p := w.gate(), w.profile(); g.Erased == 0 || p.UserID != "" {
+			t.Fatalf("gate %+v, profile of %q", g, p.UserID)
+		}
+		w.clock.Advance(time.Hour) // the sweep is due
+	}
+	if err := w.svc.Change(w.ctx, c, "en", Change{Language: "en"}); !errors.Is(err, ErrSession) {
+		t.Fatalf("the session goes on: %v", err)
+	}
+}
+
 func TestWhatDoesNotFitIsRefusedAndChangesNothing(t *testing.T) {
 	days := func(n int) *int { return &n }
 	for name, change := range map[string]Change{
@@ -181,6 +246,7 @@ func TestWhatDoesNotFitIsRefusedAndChangesNothing(t *testing.T) {
 		"unlisted member":  {Trait: &TraitChange{Name: "interests", Add: "<script>"}},
 		"forget unknown":   {Forget: "mood"},
 		"forget address":   {Forget: "email"},
+		"no new address":   {Address: "dana at shop"},
 	} {
 		w := newWorld(t)
 		c := w.session()

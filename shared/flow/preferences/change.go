@@ -11,8 +11,10 @@ import (
 	"github.com/kesher-io/kesher/shared/core/item"
 	"github.com/kesher-io/kesher/shared/core/plan"
 	"github.com/kesher-io/kesher/shared/core/profile"
+	"github.com/kesher-io/kesher/shared/core/release"
 	"github.com/kesher-io/kesher/shared/core/token"
 	"github.com/kesher-io/kesher/shared/flow"
+	"github.com/kesher-io/kesher/shared/flow/agenda"
 )
 
 // Change is one thing she changes in the centre; exactly one field is set.
@@ -25,6 +27,8 @@ type Change struct {
 	Language string // one of the brand's
 	Trait    *TraitChange
 	Forget   string // name of a trait
+	Address  string // a new one, which becomes hers by a link mailed to it
+	Erase    bool   // all of her
 }
 
 // Choice is a purpose and channel; a grant says which text it rests on.
@@ -87,8 +91,62 @@ func (s *Service) Change(ctx context.Context, c token.Cookie, lang string, chang
 		return s.setTrait(ctx, p, rel.Plan, *change.Trait)
 	case change.Forget != "":
 		return s.forget(ctx, p, change.Forget)
+	case change.Address != "":
+		return s.setAddress(ctx, p, rel.Plan, strings.TrimSpace(change.Address))
+	case change.Erase:
+		return s.erase(ctx, p, rel)
 	}
 	return ErrRefused
+}
+
+// skAsked is the item that bounds the addresses that she may have mails sent to.
+const skAsked = "LIMIT#address"
+
+// setAddress asks at a new address whether it is hers. A session could otherwise
+// have anybody mailed: so it asks maxLinks a day.
+func (s *Service) setAddress(ctx context.Context, p *person, pl *plan.Plan, address string) error {
+	if decl, ok := pl.Traits[profile.TraitEmail]; !ok || decl.Accepts(address) != nil {
+		return ErrRefused
+	}
+	key := item.C(p.key, skAsked)
+	items, err := s.Store.Get(ctx, flow.Strong, key)
+	if err != nil {
+		return err
+	}
+	asked := linkLimit{}
+	if items[0] != nil && items[0].E == p.epoch {
+		if err := items[0].Decode(&asked); err != nil {
+			return err
+		}
+	}
+	asked.At = asked.today(p.now)
+	if len(asked.At) >= maxLinks {
+		return ErrRefused
+	}
+	asked.At = append(asked.At, p.now.UnixMilli())
+	count, err := s.put(items[0], key, p.epoch, asked)
+	if err != nil {
+		return err
+	}
+	count.Item.TTL = p.now.Add(day).Unix()
+	err = s.Store.Write(ctx, count)
+	if _, conflict := flow.AsConflict(err); conflict {
+		return nil // the same press, by a worker beside this one
+	}
+	if err != nil {
+		return err
+	}
+	return s.Collect.Address(ctx, p.key, profile.Secret(address))
+}
+
+// erase has her forgotten by the clock, within a minute: pages may delete nothing.
+// Whatever needs her permission stops at once.
+func (s *Service) erase(ctx context.Context, p *person, rel *release.Release) error {
+	if err := s.withdraw(ctx, p, rel, nil, refusable(p, contactable(rel.Plan))); err != nil {
+		return err
+	}
+	due := agenda.Writer{Store: s.Store, Tokens: s.Tokens}
+	return due.Remind(ctx, p.key, p.epoch, agenda.Erase, p.now)
 }
 
 // setTrait stores what she says about herself: its origin is zero now, whatever
