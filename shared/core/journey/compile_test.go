@@ -24,6 +24,13 @@ var names = journey.Names{
 			"Product Viewed":  {Purposes: []string{"personalization"}},
 			"Order Completed": {Purposes: []string{"marketing"}, Keep: plan.Duration(24 * time.Hour), Properties: map[string]plan.Type{"revenue": "number"}},
 			"Email Opened":    {Purposes: []string{"marketing"}},
+
+			"Email Link Clicked": {Purposes: []string{"marketing"}},
+		},
+		Collections: map[string]plan.Collection{
+			"cart":    {Key: "cart_id", Add: plan.StringList{"Product Added"}},
+			"opened":  {Key: "email_id", Add: plan.StringList{"Email Opened"}},
+			"ignored": {Key: "email_id", Add: plan.StringList{"Product Added"}, Clear: plan.StringList{"Email Link Clicked"}},
 		},
 	},
 	Surveys: map[string]*survey.Survey{"style": {Purpose: "marketing", Questions: []survey.Question{{ID: "size", Type: survey.Number}}}},
@@ -87,11 +94,41 @@ func TestFaultsAreNamed(t *testing.T) {
 	}
 }
 
-// A24, by name for the list: the compiler rejects conditions on opens.
+// A24: nothing moves a customer by opens and clicks, which machines cause as well,
+// wherever it stands and also where a plan declares them.
 func TestA24NoJourneyBranchesOnOpens(t *testing.T) {
+	compiles := func(change func(*journey.Definition)) bool {
+		_, problems := journey.Compile(definition(change), names)
+		return problems == nil
+	}
+	if !compiles(func(d *journey.Definition) { d.Entry.Where = `len(cart.items) > 0 and count("Product Added") > 0` }) {
+		t.Fatal("nothing compiles, so this test shows nothing")
+	}
+	steps := func(s ...journey.Step) func(*journey.Definition) {
+		return func(d *journey.Definition) { d.Steps = append(s, d.Steps...) }
+	}
 	for _, event := range []string{"Email Opened", "Email Link Clicked"} {
-		if _, problems := journey.Compile(definition(func(d *journey.Definition) { d.Entry.Event = event }), names); problems == nil {
-			t.Errorf("entry by %s passes", event)
+		ever := fmt.Sprintf("count(%q) > 0", event)
+		for name, change := range map[string]func(*journey.Definition){
+			"entry":                func(d *journey.Definition) { d.Entry.Event = event },
+			"exit":                 func(d *journey.Definition) { d.Exit = []journey.Exit{{Event: event}} },
+			"wait-for":             steps(journey.Step{WaitFor: &journey.WaitFor{Event: event, UpTo: hour(1)}}),
+			"where of the entry":   func(d *journey.Definition) { d.Entry.Where = ever },
+			"entry by the profile": func(d *journey.Definition) { d.Entry = journey.Entry{Profile: ever} },
+			"where of an exit":     func(d *journey.Definition) { d.Exit = []journey.Exit{{Event: "Order Completed", Where: ever}} },
+			"where of a wait-for":  steps(journey.Step{WaitFor: &journey.WaitFor{Event: "Order Completed", Where: ever, UpTo: hour(1)}}),
+			"choose": steps(journey.Step{Choose: []journey.Branch{{
+				When: fmt.Sprintf("last(%q) != null", event), Do: []journey.Step{{Wait: &journey.Wait{For: hour(1)}}}}}}),
+			"a collection": func(d *journey.Definition) {
+				d.Entry.Where = map[string]string{"Email Opened": "len(opened.items) > 0", "Email Link Clicked": "len(ignored.items) > 0"}[event]
+			},
+			"recheck": func(d *journey.Definition) {
+				d.Steps[0].Send.Late = &journey.Late{Kind: "recheck", Recheck: ever}
+			},
+		} {
+			if compiles(change) {
+				t.Errorf("%s by %s passes", name, event)
+			}
 		}
 	}
 }

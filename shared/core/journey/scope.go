@@ -40,8 +40,11 @@ func (c *compiler) env(event map[string]plan.Type) condition.Env {
 }
 
 // collection are the properties of a collection's entries; ok is false when the
-// journey may read none of the events it is made of.
+// journey may read none of the events it is made of, or one is an open.
 func (c *compiler) collection(col plan.Collection, allowed []string) (map[string]plan.Type, bool) {
+	if slices.ContainsFunc(slices.Concat(col.Add, col.Remove, col.Clear), isOpen) {
+		return nil, false
+	}
 	props := map[string]plan.Type{}
 	visible := false
 	for _, name := range col.Add {
