@@ -63,11 +63,11 @@ func (p *pages) showPreferences(w http.ResponseWriter, r *http.Request) {
 
 // postPreferences mails a link, or changes something under a session.
 func (p *pages) postPreferences(w http.ResponseWriter, r *http.Request) {
-	if err := r.ParseForm(); err != nil {
+	form, ok := readForm(r)
+	if !ok {
 		p.show(w, r, http.StatusBadRequest, "address", &view{Title: "address.title"})
 		return
 	}
-	form := r.PostForm
 	switch {
 	case form.Get("do") != "":
 		p.change(w, r, form)

@@ -152,18 +152,19 @@ func bound(n *float64) string {
 
 // answer takes a filled form.
 func (p *pages) answer(w http.ResponseWriter, r *http.Request) {
-	if err := r.ParseForm(); err != nil {
+	form, ok := readForm(r)
+	if !ok {
 		p.survey(w, r, http.StatusBadRequest, nil, nil)
 		return
 	}
 	answers := map[string][]string{}
-	for name, values := range r.PostForm {
+	for name, values := range form {
 		if id, ok := strings.CutPrefix(name, "q."); ok {
 			answers[id] = values
 		}
 	}
 	err := p.Flow.Answer(r.Context(), preferences.Answers{
-		Survey: r.PathValue("survey"), Lang: p.lang(r), Who: p.respondent(r), Values: answers, Grants: r.PostForm["grant"],
+		Survey: r.PathValue("survey"), Lang: p.lang(r), Who: p.respondent(r), Values: answers, Grants: form["grant"],
 	})
 	var wrong *preferences.WrongAnswers
 	switch {
