@@ -192,7 +192,7 @@ func (a *API) serveInitError(w http.ResponseWriter, r *http.Request) {
 // Start runs a bootstrap binary against the API, with environment (NAME=value)
 // and what Lambda itself sets and nothing else, and ends it with the test. Its
 // output goes to out. A function that ends by itself fails the events after it.
-func (a *API) Start(t testing.TB, bootstrap string, out io.Writer, environment ...string) {
+func (a *API) Start(t testing.TB, bootstrap string, out io.Writer, environment ...string) *os.Process {
 	t.Helper()
 	cmd := exec.Command(bootstrap)
 	cmd.Stdout, cmd.Stderr = out, out
@@ -217,4 +217,5 @@ func (a *API) Start(t testing.TB, bootstrap string, out io.Writer, environment .
 		cmd.Process.Kill() // as Lambda ends an idle environment
 		<-ended
 	})
+	return cmd.Process
 }
