@@ -66,5 +66,6 @@ type Msg struct {
 	Lang     string      `json:"lg,omitempty"` // language it was written in
 	Late     int64       `json:"lt,omitempty"` // ms between due and leaving
 	Class    Class       `json:"pc,omitempty"` // who goes first when not everything can leave
+	Hops     int         `json:"hp,omitempty"` // of its run: what is told of it is one more
 	Tries    int         `json:"tr,omitempty"` // held: how often it was surely not accepted
 }

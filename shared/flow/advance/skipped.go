@@ -25,7 +25,7 @@ func (s *Service) tellSkipped(ctx context.Context, c *customerState, run *stored
 	}
 	at, now := time.UnixMilli(m.At), s.Clock.Now(c.customer)
 	e := fact.Event{
-		ID: m.ID, Name: fact.MessageSkipped, At: m.At, In: ident.NewStamp(now, s.Tokens.Seq()), By: m.Journey, Hops: run.doc.Hops + 1,
+		ID: m.ID, Name: fact.MessageSkipped, At: m.At, In: ident.NewStamp(now, s.Tokens.Seq()), By: m.Journey, Hops: m.Hops + 1,
 		Props: map[string]any{"email_id": m.ID, "campaign_name": m.Journey, "step": m.Step, "reason": m.Reason},
 	}
 	var none *item.Item

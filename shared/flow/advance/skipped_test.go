@@ -20,6 +20,7 @@ func (b *bench) skips(name string, m message.Msg) item.Item {
 	b.Helper()
 	run, _ := b.run(name)
 	m.ID, m.State, m.Journey, m.Run, m.Step = run.Out.Send.Message, message.Skipped, name, run.ID, run.Step
+	m.Hops = run.Hops
 	m.RunKey, m.At = item.RunSK(name, run.Key), b.clock.Now(customer).UnixMilli()
 	m.In = ident.NewStamp(b.clock.Now(customer), b.tokens.Seq())
 	it := (*item.Item)(nil).Next(item.C(customer, item.MsgSK(m.ID)), b.tokens.Token(), 0)

@@ -217,6 +217,7 @@ func (v *view) base(state message.State) message.Msg {
 		Journey: v.run.Journey, RunKey: item.RunSK(v.run.Journey, v.run.Key), Run: v.run.ID,
 		Step: v.run.Step, Visit: v.run.Visit, Template: templateName(v), Release: v.rel.ID,
 		Purpose: v.due.Purpose, Due: v.due.At, At: v.now.UnixMilli(), Class: message.ClassOf(v.due),
+		Hops: v.run.Hops,
 	}
 	m.Because = append(m.Because, v.run.Entry.ID)
 	if v.run.Event != nil {

@@ -42,6 +42,7 @@ type report struct {
 	message  string
 	journey  string
 	id       string // the same for every copy
+	hops     int    // of what the report makes begin
 }
 
 // Take works one event. It may be called again with the same one.

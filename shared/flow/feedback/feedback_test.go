@@ -167,13 +167,14 @@ func TestReportsAreEventsWithSegmentsNames(t *testing.T) {
 		events.SESDelivery: fact.EmailDelivered, events.SESBounce: fact.EmailBounced, events.SESComplaint: fact.EmailMarkedAsSpam,
 	} {
 		w := newWorld(t)
+		w.put(item.C(w.dana, item.MsgSK(msg)), 0, message.Msg{ID: msg, State: message.Sent, Hops: 2})
 		w.take(kind)
 		got := w.events(name)
 		if len(got) != 1 || got[0].Props["email_id"] != msg || got[0].Props["campaign_name"] != "cart" {
 			t.Errorf("%s: events %+v", kind, got)
 		}
-		if got[0].By != "cart" {
-			t.Errorf("%s: caused by %q", kind, got[0].By)
+		if got[0].By != "cart" || got[0].Hops != 3 {
+			t.Errorf("%s: caused by %q, hop %d", kind, got[0].By, got[0].Hops)
 		}
 		if got[0].At != noon.Add(2*time.Second).UnixMilli() || got[0].In.Milli() != noon.UnixMilli() {
 			t.Errorf("%s: at %d, in %s", kind, got[0].At, got[0].In)

@@ -45,7 +45,9 @@ func (s *Service) log(ctx context.Context, r *report, gate *consent.Gate, epoch 
 	it.TTL = now.Add(keep).Unix()
 	err := it.Encode(fact.Event{
 		ID: r.id, Name: name, At: r.At().UnixMilli(), In: ident.NewStamp(now, s.Tokens.Seq()), Props: r.props(),
-		By: r.journey, // a journey is never begun by the delivery of its own mail
+		// A journey is never begun by the delivery of its own mail, nor do two begin
+		// each other for ever by theirs.
+		By: r.journey, Hops: r.hops,
 	})
 	if err != nil {
 		return err

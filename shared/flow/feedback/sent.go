@@ -35,6 +35,7 @@ func (s *Service) sent(ctx context.Context, r *report, epoch int64) error {
 		if err != nil {
 			return err
 		}
+		r.hops = m.Hops + 1
 		if !r.settles(m) {
 			return nil
 		}
@@ -108,7 +109,7 @@ func (s *Service) message(ctx context.Context, r *report, stored *item.Item) (*m
 		}
 		due := run.Out.Send
 		m.Journey, m.RunKey, m.Run, m.Step, m.Visit = run.Journey, it.SK, run.ID, run.Step, run.Visit
-		m.Release, m.Template, m.Purpose, m.Due = run.Release, due.Template, due.Purpose, due.Due
+		m.Release, m.Template, m.Purpose, m.Due, m.Hops = run.Release, due.Template, due.Purpose, due.Due, run.Hops
 		return nil
 	})
 }

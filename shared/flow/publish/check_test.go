@@ -158,6 +158,11 @@ settings.yaml:5:7: "drop 24h" is no rule for late messages (write send, or drop 
 		`journeys/cart.yaml:14:5: "wait quiet" is not built yet (this release runs wait, wait-for, choose, send, set, offer and end)`},
 	{"an entry by date", []change{{"journeys/cart.yaml", "event: Product Added\n  where: event.price >= 20", "date: profile.birthday"}},
 		"journeys/cart.yaml:5:1: entry by date is not built yet (this release enters by event, profile, response or consent)"},
+	{"J05 journeys that start each other by their mails", []change{
+		{"journeys/a.yaml", "", "purpose: marketing\nentry: {event: Email Delivered}\nsteps: [{send: reminder}]\n"},
+		{"journeys/b.yaml", "", "purpose: marketing\nentry: {event: Message Skipped}\nsteps: [{send: reminder}]\n"}},
+		`journeys/a.yaml:3:16: warning: a and b can start each other round and round (let one of them enter by something else; a chain of 8 is parked)` + "\n" +
+			`journeys/b.yaml:3:16: warning: b and a can start each other round and round (let one of them enter by something else; a chain of 8 is parked)`},
 	{"J05 journeys that start each other", []change{
 		{"plan.yaml", "  illness:", "  tier: {type: string, origin: derived, purposes: [marketing]}\n  illness:"},
 		{"journeys/a.yaml", "", "purpose: marketing\nentry: {profile: profile.tier == \"silver\"}\nsteps: [{set: {tier: gold}}]\n"},

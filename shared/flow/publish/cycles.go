@@ -5,12 +5,13 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/kesher-io/kesher/shared/core/fact"
 	"github.com/kesher-io/kesher/shared/core/journey"
 	"github.com/kesher-io/kesher/shared/core/source"
 )
 
 // links are the journeys that a journey can start: it sets a trait by which they
-// enter. Its own runs it never starts (J05).
+// enter, or sends a mail of which they hear. Its own runs it never starts (J05).
 type links map[string][]string
 
 // cycles warns of journeys that can start each other round and round. It is no
@@ -18,30 +19,27 @@ type links map[string][]string
 func (ch *checker) cycles() {
 	starts := links{}
 	for _, c := range ch.compiled {
-		for _, trait := range c.sets() {
+		walk(c.def.Steps, func(s journey.Step) {
 			for _, other := range ch.compiled {
-				if other.def.Name != c.def.Name && slices.Contains(other.entersBy(), trait) {
+				if other.def.Name != c.def.Name && other.startedBy(s) != "" {
 					starts[c.def.Name] = append(starts[c.def.Name], other.def.Name)
 				}
 			}
-		}
+		})
 	}
 	for _, c := range ch.compiled {
-		walk(c.def.Steps, func(s journey.Step) {
-			for _, trait := range slices.Sorted(maps.Keys(s.Set)) {
-				ch.cycle(c, s, trait, starts)
-			}
-		})
+		walk(c.def.Steps, func(s journey.Step) { ch.cycle(c, s, starts) })
 	}
 }
 
-// cycle warns if setting this trait can come back to the journey that sets it.
-func (ch *checker) cycle(c compiledJourney, s journey.Step, trait string, starts links) {
+// cycle warns if what this step does can come back to its journey.
+func (ch *checker) cycle(c compiledJourney, s journey.Step, starts links) {
 	for _, other := range ch.compiled {
-		if other.def.Name == c.def.Name || !slices.Contains(other.entersBy(), trait) || !starts.lead(other.def.Name, c.def.Name, map[string]bool{}) {
+		key := other.startedBy(s)
+		if other.def.Name == c.def.Name || key == "" || !starts.lead(other.def.Name, c.def.Name, map[string]bool{}) {
 			continue
 		}
-		ch.report(c.file, keyAt(s.Keys, trait, s.At), fmt.Sprintf("%s and %s can start each other round and round", c.def.Name, other.def.Name),
+		ch.report(c.file, keyAt(s.Keys, key, s.At), fmt.Sprintf("%s and %s can start each other round and round", c.def.Name, other.def.Name),
 			"let one of them enter by something else; a chain of 8 is parked", source.Warning)
 	}
 }
@@ -58,21 +56,21 @@ func (l links) lead(from, to string, seen map[string]bool) bool {
 	return slices.ContainsFunc(l[from], func(next string) bool { return l.lead(next, to, seen) })
 }
 
-// sets are the traits that the journey sets.
-func (c compiledJourney) sets() []string {
-	traits := map[string]bool{}
-	walk(c.def.Steps, func(s journey.Step) {
-		for trait := range s.Set {
-			traits[trait] = true
-		}
-	})
-	return slices.Sorted(maps.Keys(traits))
-}
+// ofMails are the events that become of a mail without her doing.
+var ofMails = []string{fact.EmailDelivered, fact.EmailBounced, fact.MessageSkipped}
 
-// entersBy are the traits whose change can start the journey.
-func (c compiledJourney) entersBy() []string {
-	if c.j == nil || c.j.EntryWhen == nil {
-		return nil
+// startedBy is the key of the step by which it can start the journey; "" = none.
+func (c compiledJourney) startedBy(s journey.Step) string {
+	if s.Send != nil && slices.Contains(ofMails, c.def.Entry.Event) {
+		return "send"
 	}
-	return c.j.EntryWhen.Traits()
+	if c.j == nil || c.j.EntryWhen == nil {
+		return ""
+	}
+	for _, trait := range slices.Sorted(maps.Keys(s.Set)) {
+		if slices.Contains(c.j.EntryWhen.Traits(), trait) {
+			return trait
+		}
+	}
+	return ""
 }
