@@ -36,7 +36,8 @@ type Box struct {
 	base     string // address customers and the narrator use
 	admin    string // admin token
 	store    *embedded.Store
-	dues     *dues
+	items    flow.Store // the store as the flows see it
+	dues     *dues      // watches items; nil where no file is played
 	clock    *localclock.Clock
 	tokens   flow.Tokens
 	keys     ident.Keys
@@ -86,10 +87,10 @@ func Open(ctx context.Context, c Config, base string, out io.Writer, log *slog.L
 	if err != nil {
 		return nil, err
 	}
-	if b.dues, err = watchDues(ctx, b.store); err != nil {
+	if err := b.watch(ctx); err != nil {
 		return nil, err
 	}
-	b.releases = releases.New(b.dues, b.keys, b.clock.Real)
+	b.releases = releases.New(b.items, b.keys, b.clock.Real)
 	if err := b.assemble(); err != nil {
 		return nil, err
 	}
@@ -119,6 +120,18 @@ func (b *Box) start(ctx context.Context) (err error) {
 		b.flows.advance.Record = b.narrator.decided
 	}
 	b.pump, err = pump.Start(b.store, b.mappings(), pump.Options{Failures: filepath.Join(b.config.Data, "failures"), Log: b.log})
+	return err
+}
+
+// watch has a player know what is due for whom. Nobody else asks, and a machine
+// with a million waiting runs is ready without.
+func (b *Box) watch(ctx context.Context) (err error) {
+	b.items = b.store
+	if b.config.Play == "" && !b.config.Demo {
+		return nil
+	}
+	b.dues, err = watchDues(ctx, b.store)
+	b.items = b.dues
 	return err
 }
 
@@ -220,7 +233,7 @@ func (b *Box) publish(ctx context.Context) error {
 	if candidate == nil {
 		return &CatalogError{Name: name, Problems: problems}
 	}
-	service := publish.Service{Store: b.dues, Clock: b.clock, Tokens: b.tokens, Keys: b.keys}
+	service := publish.Service{Store: b.items, Clock: b.clock, Tokens: b.tokens, Keys: b.keys}
 	base, err := service.Live(ctx)
 	if err != nil {
 		return err

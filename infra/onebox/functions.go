@@ -60,19 +60,19 @@ type flows struct {
 // the flows: the same wiring that the mains of functions/* do on AWS.
 func (b *Box) assemble() error {
 	links := token.NewLinks(b.base, b.ring)
-	writer := consents.Writer{Store: b.dues, Clock: b.clock, Tokens: b.tokens, Keys: b.keys}
-	b.flows.counts = &insights.Counter{Store: b.dues}
-	b.flows.faults = &faults.Service{Store: b.dues, Clock: b.clock, Tokens: b.tokens}
+	writer := consents.Writer{Store: b.items, Clock: b.clock, Tokens: b.tokens, Keys: b.keys}
+	b.flows.counts = &insights.Counter{Store: b.items}
+	b.flows.faults = &faults.Service{Store: b.items, Clock: b.clock, Tokens: b.tokens}
 	b.flows.collect = &collect.Service{
-		Store: b.dues, Clock: b.clock, Tokens: b.tokens, Releases: b.releases, Keys: b.keys, Metrics: &b.metrics,
+		Store: b.items, Clock: b.clock, Tokens: b.tokens, Releases: b.releases, Keys: b.keys, Metrics: &b.metrics,
 		Identity: []byte(b.config.IdentitySecret), Ring: b.ring,
 	}
 	b.flows.advance = &advance.Service{
-		Store: b.dues, Clock: b.clock, Tokens: b.tokens, Releases: b.releases, Metrics: &b.metrics, Log: b.log, Counts: b.flows.counts,
+		Store: b.items, Clock: b.clock, Tokens: b.tokens, Releases: b.releases, Metrics: &b.metrics, Log: b.log, Counts: b.flows.counts,
 	}
-	b.flows.erase = &erase.Service{Store: b.dues, Clock: b.clock, Tokens: b.tokens, Traces: b}
+	b.flows.erase = &erase.Service{Store: b.items, Clock: b.clock, Tokens: b.tokens, Traces: b}
 	b.flows.clock = &clock.Service{
-		Store: b.dues, Clock: b.clock, Tokens: b.tokens, Runs: b.flows.advance, Metrics: &b.metrics, Log: b.log,
+		Store: b.items, Clock: b.clock, Tokens: b.tokens, Runs: b.flows.advance, Metrics: &b.metrics, Log: b.log,
 		Chores: map[string]clock.Chore{
 			agenda.Copies: b.flows.collect.Copy, agenda.Pending: b.flows.collect.Purge, agenda.Sweep: b.flows.erase.Sweep,
 			agenda.Erase: b.flows.erase.Asked,
@@ -83,22 +83,22 @@ func (b *Box) assemble() error {
 		return err
 	}
 	messages := &deliver.Service{
-		Store: b.dues, Clock: b.clock, Tokens: b.tokens, Releases: b.releases, Mailer: mailer, Metrics: &b.metrics, Log: b.log,
+		Store: b.items, Clock: b.clock, Tokens: b.tokens, Releases: b.releases, Mailer: mailer, Metrics: &b.metrics, Log: b.log,
 		Links: links, Stage: localStage, Reaches: b.config.SMTP != "", Process: b.tokens.Token(),
 	}
 	if b.config.SMTP == "" {
 		messages.Settler = b.mailbox
 	}
 	if !b.config.EventClock {
-		messages.Pacer = &deliver.Pacer{Store: b.dues, Clock: b.clock, Tokens: b.tokens, Instances: 1, Sleep: deliverfn.Sleep}
+		messages.Pacer = &deliver.Pacer{Store: b.items, Clock: b.clock, Tokens: b.tokens, Instances: 1, Sleep: deliverfn.Sleep}
 	}
 	reports := &feedback.Service{
-		Store: b.dues, Clock: b.clock, Tokens: b.tokens, Keys: b.keys, Releases: b.releases, Consents: writer, Metrics: &b.metrics,
+		Store: b.items, Clock: b.clock, Tokens: b.tokens, Keys: b.keys, Releases: b.releases, Consents: writer, Metrics: &b.metrics,
 	}
 	prefs := &preferences.Service{
-		Store: b.dues, Clock: b.clock, Tokens: b.tokens, Releases: b.releases, Keys: b.keys, Ring: b.ring, Consents: writer, Collect: b.flows.collect, Counts: b.flows.counts,
+		Store: b.items, Clock: b.clock, Tokens: b.tokens, Releases: b.releases, Keys: b.keys, Ring: b.ring, Consents: writer, Collect: b.flows.collect, Counts: b.flows.counts,
 	}
-	outside := &emit.Service{Store: b.dues, Releases: b.releases, Emitter: bus.New(filepath.Join(b.config.Data, EmittedFile))}
+	outside := &emit.Service{Store: b.items, Releases: b.releases, Emitter: bus.New(filepath.Join(b.config.Data, EmittedFile))}
 	journeys := &journeyfn.Handler{Runs: b.flows.advance, Outside: outside, Inbox: b.flows.collect.Inbox, Faults: b.flows.faults, Counts: b.flows.counts, Log: b.log}
 	b.functions = functions{
 		collect:  httpapi.Handle(collectfn.New(b.collectConfig())),
@@ -122,7 +122,7 @@ func (b *Box) collectConfig() collectfn.Config {
 func (b *Box) consoleConfig() consolefn.Config {
 	return consolefn.Config{
 		Config: console.Config{
-			Store: b.dues, Clock: b.clock, Tokens: b.tokens, Releases: b.releases, Keys: b.keys,
+			Store: b.items, Clock: b.clock, Tokens: b.tokens, Releases: b.releases, Keys: b.keys,
 			Collect: b.flows.collect, Erase: b.flows.erase, Intake: b.Intake, Mailbox: true, Log: b.log,
 			Admin: console.Bearer(b.admin), Page: console.Everybody, Failures: failures(filepath.Join(b.config.Data, "failures")),
 		},

@@ -142,7 +142,7 @@ func (b *Box) printReport(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r, err := (&report.Service{Store: b.dues, Releases: b.releases}).Recount(ctx, intake)
+	r, err := (&report.Service{Store: b.items, Releases: b.releases}).Recount(ctx, intake)
 	if err != nil {
 		return err
 	}
