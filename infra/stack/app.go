@@ -51,6 +51,7 @@ func newApp(scope constructs.Construct, p Props, d *data) *app {
 	a.reports()
 	alarms := a.alarms()
 	a.dashboard(alarms)
+	a.budget()
 	a.note()
 	a.outputs()
 	return a

@@ -25,7 +25,7 @@ func TestTheTemplatesPassCfnLint(t *testing.T) {
 		}
 		t.Skip("cfn-lint is missing, so the templates are not checked against AWS's own schemas (make tools-python)")
 	}
-	for _, b := range []built{synth(t), synth(t, "keys", "customer"), synth(t, "reserved", "on")} {
+	for _, b := range []built{synth(t), synth(t, "keys", "customer"), synth(t, "reserved", "on", "alarm-topic", "arn:aws:sns:eu-west-1:111122223333:ops")} {
 		for _, in := range b.both() {
 			path := filepath.Join(t.TempDir(), in.Stack+".json")
 			if err := os.WriteFile(path, []byte(compact(in.raw)), 0o644); err != nil {

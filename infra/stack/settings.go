@@ -25,6 +25,7 @@ type Settings struct {
 	IdentitySecret   string // ARN in Secrets Manager: under which browsers prove a userId
 	TypeformSecret   string // ARN in Secrets Manager: which Typeform signs its webhooks with
 	AlarmTopic       string // ARN of an SNS topic that alarms go to
+	Budget           int    // dollars a month, above which the topic is told
 }
 
 // Arch is a processor that Lambda offers.
@@ -53,18 +54,19 @@ var settings = []setting{
 	{"arch", "arm64 (default) or x86_64", readArch},
 	{"keys", "customer: encrypt with a KMS key of this account", choice("customer", func(s *Settings) { s.CustomerKey = true })},
 	{"reserved", "on: reserve concurrency for the door, the mails and the clock", choice("on", func(s *Settings) { s.Reserved = true })},
-	{"rate", "requests a second that the HTTP API takes (default 1000)", readRate},
+	{"rate", "requests a second that the HTTP API takes (default 1000)", number(func(s *Settings) *int { return &s.Rate }, 10_000)},
 	{"boundary", "name or ARN of the permissions boundary of every role", text(func(s *Settings) *string { return &s.Boundary })},
 	{"tags", "key=value,... on everything", readTags},
 	{"identity-secret", "ARN of the secret, in Secrets Manager, under which browsers prove a userId (default: the server key)", arn(func(s *Settings) *string { return &s.IdentitySecret })},
 	{"typeform-secret", "ARN of the secret, in Secrets Manager, which Typeform signs its webhooks with (default: none are taken)", arn(func(s *Settings) *string { return &s.TypeformSecret })},
 	{"alarm-topic", "ARN of an SNS topic that alarms go to", arn(func(s *Settings) *string { return &s.AlarmTopic })},
+	{"budget", "dollars a month that the account may cost before the alarm topic is told (default 100)", number(func(s *Settings) *int { return &s.Budget }, 1_000_000)},
 }
 
 // ReadSettings reads the app's context. The error says of every setting that is
 // missing, unknown or wrong what to give instead.
 func ReadSettings(context map[string]any) (Settings, error) {
-	s := Settings{Stage: "dev", Arch: ARM64, Rate: defaultRate}
+	s := Settings{Stage: "dev", Arch: ARM64, Rate: defaultRate, Budget: defaultBudget}
 	problems := []error{unknown(context)}
 	for _, one := range settings {
 		value, given := context[one.name]
@@ -127,11 +129,15 @@ func readArch(s *Settings, value string) error {
 	return nil
 }
 
-func readRate(s *Settings, value string) (err error) {
-	if s.Rate, err = strconv.Atoi(value); err != nil || s.Rate < 1 || s.Rate > 10_000 {
-		return errors.New("no number from 1 to 10000")
+func number(field func(*Settings) *int, most int) func(*Settings, string) error {
+	return func(s *Settings, value string) error {
+		n, err := strconv.Atoi(value)
+		if err != nil || n < 1 || n > most {
+			return fmt.Errorf("no number from 1 to %d", most)
+		}
+		*field(s) = n
+		return nil
 	}
-	return nil
 }
 
 func readTags(s *Settings, value string) error {

@@ -10,8 +10,8 @@ func TestSettingsHaveDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := Settings{Stage: "dev", Domain: "mail.example.com", Arch: ARM64, Rate: 1000}
-	if s.Stage != want.Stage || s.Domain != want.Domain || s.Arch != want.Arch || s.Rate != want.Rate ||
+	want := Settings{Stage: "dev", Domain: "mail.example.com", Arch: ARM64, Rate: 1000, Budget: 100}
+	if s.Stage != want.Stage || s.Domain != want.Domain || s.Arch != want.Arch || s.Rate != want.Rate || s.Budget != want.Budget ||
 		s.ExistingIdentity || s.CustomerKey || s.Reserved || s.Boundary+s.IdentitySecret+s.TypeformSecret+s.AlarmTopic != "" || s.Tags != nil {
 		t.Fatalf("got %+v", s)
 	}
@@ -21,14 +21,14 @@ func TestSettingsAreReadAsGiven(t *testing.T) {
 	s, err := ReadSettings(map[string]any{
 		"stage": "prod", "domain": "shop.example", "identity": "existing", "arch": "x86_64", "keys": "customer", "reserved": "on",
 		"rate": "250", "boundary": "Limits", "tags": "team=growth,cost=42", "identity-secret": "arn:aws:secretsmanager:x", "typeform-secret": "arn:aws:secretsmanager:y",
-		"alarm-topic": "arn:aws:sns:x",
+		"alarm-topic": "arn:aws:sns:x", "budget": "40",
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if s.Stage != "prod" || !s.ExistingIdentity || s.Arch != X8664 || !s.CustomerKey || !s.Reserved || s.Rate != 250 ||
 		s.Boundary != "Limits" || s.Tags["team"] != "growth" || s.Tags["cost"] != "42" ||
-		s.IdentitySecret != "arn:aws:secretsmanager:x" || s.TypeformSecret != "arn:aws:secretsmanager:y" || s.AlarmTopic != "arn:aws:sns:x" {
+		s.IdentitySecret != "arn:aws:secretsmanager:x" || s.TypeformSecret != "arn:aws:secretsmanager:y" || s.AlarmTopic != "arn:aws:sns:x" || s.Budget != 40 {
 		t.Fatalf("got %+v", s)
 	}
 }
@@ -50,6 +50,7 @@ func TestAWrongSettingIsRefusedWithWhatToGive(t *testing.T) {
 		{"reserved", "off", "not known"},
 		{"rate", "0", "no number from 1 to 10000"},
 		{"rate", "fast", "no number from 1 to 10000"},
+		{"budget", "-1", "no number from 1 to 1000000"},
 		{"tags", "team", `"team" is no key=value`},
 		{"typeform-secret", "my-secret", "no ARN"},
 		{"boundary", "my policy", "empty, or with a space in it"},
