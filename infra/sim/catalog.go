@@ -4,11 +4,13 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
 	"testing/fstest"
 
+	exampleCatalog "github.com/kesher-io/kesher/shared/catalog"
 	"github.com/kesher-io/kesher/shared/core/journey"
 	"github.com/kesher-io/kesher/shared/core/release"
 	"github.com/kesher-io/kesher/shared/flow/publish"
@@ -42,6 +44,9 @@ var versions = sync.OnceValue(func() [2]*release.Release {
 	}
 	return [2]*release.Release{compile(first), compile(second)}
 })
+
+// example is the shipped catalog, for its templates.
+var example = sync.OnceValue(func() *release.Release { return compile(exampleCatalog.Example()) })
 
 func edit(cart string) string {
 	for _, change := range [][2]string{{"- wait: 1h", "- wait: 2h"}, {"up to: 4h}", "up to: 3h}"}, {"    else:\n", "    else:\n      - {id: pause, wait: 20m}\n"}} {
@@ -82,6 +87,10 @@ func (w *World) choose(names []string) [2]*release.Release {
 	var chosen [2]*release.Release
 	for i, full := range versions() {
 		part := *full
+		if w.bytes {
+			part.Templates = maps.Clone(full.Templates)
+			part.Templates["nudge"] = example().Templates["win-back"]
+		}
 		part.Journeys = map[string]*journey.Journey{}
 		for name, j := range full.Journeys {
 			if journey.IsBuiltin(name) || slices.Contains(names, name) {

@@ -46,6 +46,7 @@ type instance struct {
 	collect  *collect.Service
 	feedback *feedback.Service
 	prefs    *preferences.Service
+	byBytes  *functions // made when first asked for
 	erase    *erase.Service
 	counts   *insights.Counter
 }
@@ -106,7 +107,7 @@ func (w *World) start() *instance {
 	i.journey = &journeyfn.Handler{Runs: runs, Outside: outside, Inbox: i.collect.Inbox, Faults: set, Counts: i.counts, Log: quiet}
 	i.deliver = &deliverfn.Handler{Faults: set, Log: quiet, Messages: &deliver.Service{
 		Store: p, Clock: p, Tokens: p, Releases: releases, Mailer: p, Metrics: p, Stage: message.Prod, Reaches: true,
-		Links: token.NewLinks("https://m.shop.example", w.ring),
+		Links: token.NewLinks(base, w.ring),
 		Pacer: &deliver.Pacer{Store: p, Clock: p, Tokens: p, Rater: p, Instances: 2, Sleep: p.Sleep},
 	}}
 	i.feedback = &feedback.Service{Store: p, Clock: p, Tokens: p, Keys: w.keys, Releases: releases, Consents: writer, Metrics: p}

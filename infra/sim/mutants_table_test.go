@@ -47,7 +47,7 @@ var mutants = []mutant{
 		"		written := w.Store.Write(ctx, flow.Put(it, flow.Is(read)))",
 		"		cond := flow.Is(read)\n		if MUTANT {\n			cond = flow.Any\n		}\n		written := w.Store.Write(ctx, flow.Put(it, cond))"}}},
 	{"exits sought only since the last decision", []edit{{deliverJudge,
-		"			if e.In.Own(e.At) <= entry.Own() {", "			if e.In.Own(e.At) <= entry.Own() || MUTANT && e.In <= v.run.At {"}}},
+		"			if e.In.Own(e.At) <= entry.Own() ||", "			if MUTANT && e.In <= v.run.At || e.In.Own(e.At) <= entry.Own() ||"}}},
 	{"exits not sought at the gate", []edit{{deliverJudge,
 		"	in.Exit, err = w.exit(ctx, v)\n", "	if !MUTANT {\n		in.Exit, err = w.exit(ctx, v)\n	}\n"}}},
 	{"GATE read after the rest", []edit{{deliverRead,

@@ -171,6 +171,9 @@ func (p *person) identify() call {
 	c := &events.Call{Type: events.TypeIdentify, MessageID: p.message(), UserID: events.NewPersonal(p.id), Traits: events.Object{"email": p.email, "first_name": p.name}}
 	return call{"identify", func(ctx context.Context, i *instance, at time.Time) error {
 		c.Timestamp = events.Time{Time: at}
+		if i.w.bytes {
+			return i.postJSON(ctx, "/v1/"+c.Type, c)
+		}
 		return p.answered(i.collect.Collect(ctx, c, server))
 	}}
 }
@@ -179,6 +182,9 @@ func (p *person) track(event string, props map[string]any) call {
 	c := &events.Call{Type: events.TypeTrack, MessageID: p.message(), UserID: events.NewPersonal(p.id), Event: event, Properties: props}
 	return call{"track " + event, func(ctx context.Context, i *instance, at time.Time) error {
 		c.Timestamp = events.Time{Time: at}
+		if i.w.bytes {
+			return i.postJSON(ctx, "/v1/"+c.Type, c)
+		}
 		return p.answered(i.collect.Collect(ctx, c, server))
 	}}
 }
@@ -205,6 +211,9 @@ func (p *person) state(purpose, channel, state string) call {
 	}
 	return call{state + " " + purpose, func(ctx context.Context, i *instance, at time.Time) error {
 		c.Time = events.Time{Time: at}
+		if i.w.bytes {
+			return i.postJSON(ctx, "/v1/consents", c)
+		}
 		return p.answered(i.collect.Consent(ctx, c, server))
 	}}
 }
@@ -213,6 +222,9 @@ func (p *person) answer() call {
 	c := &events.SurveyResponse{Survey: "style", ResponseID: p.message(), UserID: events.NewPersonal(p.id), Answers: events.Object{"interests": []any{"outdoor"}}}
 	return call{"answers style", func(ctx context.Context, i *instance, at time.Time) error {
 		c.Time = events.Time{Time: at}
+		if i.w.bytes {
+			return i.postJSON(ctx, "/v1/surveys/"+c.Survey+"/responses", c)
+		}
 		return p.answered(i.collect.Respond(ctx, c, server))
 	}}
 }
@@ -221,6 +233,9 @@ func (p *person) answer() call {
 func (p *person) request() call {
 	c := &events.MessageCall{MessageID: p.message(), UserID: events.NewPersonal(p.id), Template: "receipt"}
 	return call{"message receipt", func(ctx context.Context, i *instance, _ time.Time) error {
+		if i.w.bytes {
+			return i.postJSON(ctx, "/v1/messages", c)
+		}
 		return p.answered(i.collect.Message(ctx, c, server))
 	}}
 }
@@ -234,11 +249,14 @@ func (p *person) erase() call {
 
 // press presses the button in a mail, some time after it came.
 func (p *person) press(m *flow.Mail) {
-	link := p.w.ring.MintUnsubscribe(token.Unsubscribe{
-		Customer: p.key, Address: p.w.keys.Address(m.To), Message: m.ID, Purpose: "marketing", Topic: "cart",
-	})
+	t := token.Unsubscribe{Customer: p.key, Address: p.w.keys.Address(m.To), Message: m.ID, Purpose: "marketing", Topic: "cart"}
 	p.at(p.w.now.Add(p.w.some(3*time.Hour)), call{"presses unsubscribe", func(ctx context.Context, i *instance, at time.Time) error {
-		err := i.prefs.Unsubscribe(ctx, link, preferences.ScopePurpose)
+		var err error
+		if i.w.bytes {
+			err = i.press(ctx, token.NewLinks(base, i.w.ring).Unsubscribe(t))
+		} else {
+			err = i.prefs.Unsubscribe(ctx, i.w.ring.MintUnsubscribe(t), preferences.ScopePurpose)
+		}
 		if err == nil {
 			p.w.watch.answeredWithdrawal(p, "marketing/email", at)
 		}

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -71,7 +72,15 @@ func (s *ses) report(id string, m flow.Mail, kind string, after time.Duration) {
 func (s *ses) send(e *events.SESEvent, m flow.Mail) {
 	w := s.w
 	w.spawn("feedback "+e.Detail.EventType+" "+m.ID, m.Customer, func(ctx context.Context, i *instance) error {
-		return i.feedback.Take(ctx, e)
+		if !w.bytes {
+			return i.feedback.Take(ctx, e)
+		}
+		text, err := json.Marshal(e)
+		if err != nil {
+			return err
+		}
+		_, err = i.functions().feedback(ctx, text)
+		return err
 	}, func(err error) {
 		if err != nil {
 			w.later(w.now.Add(time.Second+w.some(time.Minute)), func() { s.send(e, m) })

@@ -69,7 +69,11 @@ func (s *stream) plan(c item.Change) {
 	}
 	switch w.strikes(possible...) {
 	case Repeated:
-		w.later(w.now.Add(delay+w.some(time.Minute)), func() { s.deliver(c, false) })
+		apart := 300 * time.Millisecond // two workers at once, or one after the other
+		if w.rng.IntN(2) == 0 {
+			apart = time.Minute
+		}
+		w.later(w.now.Add(delay+w.some(apart)), func() { s.deliver(c, false) })
 	case RepeatedLate:
 		w.later(w.now.Add(14*24*time.Hour+w.some(time.Hour)), func() { s.deliver(c, false) })
 	case Overtaken:
@@ -97,6 +101,9 @@ func (s *stream) deliver(c item.Change, first bool) {
 	w := s.w
 	customer, _ := item.CustomerOf(c.Key.PK)
 	run := func(ctx context.Context, i *instance) error {
+		if w.bytes {
+			return i.record(ctx, s.consumer, c)
+		}
 		if s.consumer == delivery.Deliver {
 			return i.deliver.Work(ctx, c)
 		}

@@ -24,6 +24,11 @@ type letter struct {
 	unclear  bool // SES gave no clear answer
 }
 
+// atWork says whether another than t has claimed the message and may still send it.
+func (l *letter) atWork(t *task) bool {
+	return l.claimer != nil && l.claimer != t && !l.claimer.ended && !l.claimer.dead
+}
+
 // claimed is a claim that counts under the caps.
 type claimed struct {
 	message string
@@ -80,6 +85,9 @@ func (o *watch) released(customer string, c consent.Claim) {
 	if l != nil && l.accepted > 0 {
 		return
 	}
+	if l != nil {
+		l.claimer = nil
+	}
 	o.claims[customer] = slices.DeleteFunc(o.claims[customer], func(k claimed) bool { return k.message == c.Message })
 	o.w.result.Reached[ClaimReleased]++
 }
@@ -104,6 +112,9 @@ func (o *watch) claim(t *task, customer string, gate *item.Item, g *consent.Gate
 	}
 	send := run.Out.Send
 	l := o.letter(c.Message)
+	if l.atWork(t) {
+		bad("whoever claimed it before is at work on it")
+	}
 	l.purpose, l.claimer = send.Purpose, t
 	l.claims++
 	marketing := send.Purpose != "service"

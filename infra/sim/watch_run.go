@@ -131,8 +131,13 @@ func (o *watch) message(customer string, c *item.Change) {
 		o.w.violate(customer, "message %s stands in epoch %d", after.ID, c.New.E)
 	}
 	l := o.letter(after.ID)
-	if after.State == message.Unknown && before.State != message.Unknown && !l.unclear && l.claimer != nil && l.claimer.ended && !l.claimer.dead && l.claimer.err == nil {
-		o.w.violate(customer, "message %s is unknown, and whoever claimed it was never in doubt", after.ID)
+	if after.State == message.Unknown && before.State != message.Unknown && l.claimer != nil {
+		switch c := l.claimer; {
+		case l.atWork(nil):
+			o.w.violate(customer, "message %s is unknown, and whoever claimed it is at work on it", after.ID)
+		case c.ended && !c.dead && c.err == nil && !l.unclear:
+			o.w.violate(customer, "message %s is unknown, and whoever claimed it was never in doubt", after.ID)
+		}
 	}
 	if after.State == message.Sent && l.accepted == 0 {
 		o.w.violate(customer, "message %s is sent, and SES never accepted it", after.ID)

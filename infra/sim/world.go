@@ -43,6 +43,7 @@ type World struct {
 	told    int                  // changes of the log that the streams have been given
 	writes  int                  // commits so far: the order of everything that happened
 
+	bytes  bool // through the handlers' bytes
 	rates  map[Fault]float64
 	calm   bool     // faults have stopped
 	plan   []Strike // instead of rates
@@ -58,6 +59,7 @@ type World struct {
 type Options struct {
 	People   int
 	Journeys []string  // of the catalog; nil: some of them, by chance
+	Bytes    bool      // through the handlers' bytes; else by chance
 	Plan     []Strike  // these faults and no others
 	Scout    *[]Strike // takes every fault that could have struck
 	Script   func(*World)
@@ -123,6 +125,7 @@ func newWorld(seed uint64, o Options) *World {
 	w.store = memstore.New(func(string) time.Time { return w.now })
 	w.ses = &ses{w: w}
 	w.watch.init(w)
+	w.bytes = o.Bytes || o.Plan == nil && o.Scout == nil && rng.IntN(bytesOneIn) == 0
 	w.streams = newStreams(w)
 	w.releases = w.choose(o.Journeys)
 	if o.Plan == nil && o.Scout == nil {

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"runtime/debug"
 	"time"
 	_ "time/tzdata"
 
@@ -15,10 +16,12 @@ func main() {
 	seeds := flag.Int("seeds", 1000, "histories to play")
 	seed := flag.String("seed", "", "play this one alone and print what happened to whom a promise was broken to")
 	first := flag.Uint64("first", uint64(time.Now().UnixMilli())*1000, "the first of them; fresh ones every time")
+	bytes := flag.Bool("bytes", false, "all of them through the handlers' bytes, rather than one in twenty")
 	people := flag.Int("people", 20, "customers in each history")
 	until := flag.Bool("until-broken", false, "end with the first broken promise, and say only that")
 	flag.Parse()
-	o := sim.Options{People: *people}
+	debug.SetGCPercent(400) // histories are short and hold little
+	o := sim.Options{People: *people, Bytes: *bytes}
 	if *seed != "" {
 		var n uint64
 		if _, err := fmt.Sscan(*seed, &n); err != nil {
