@@ -25,7 +25,7 @@ var goarch = map[string]string{"arm64": "arm64", "x86_64": "amd64"}
 // <folder>/<function>/bootstrap, and returns the folder. root is the module's.
 func Build(ctx context.Context, root, arch string, functions ...env.Function) (folder string, err error) {
 	if goarch[arch] == "" {
-		return "", fmt.Errorf("Lambda has no processor %q (arm64 or x86_64)", arch)
+		return "", fmt.Errorf("no processor %q on Lambda (arm64 or x86_64)", arch)
 	}
 	folder = filepath.Join(root, "build", "functions", arch)
 	for _, f := range functions {

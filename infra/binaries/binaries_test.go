@@ -50,7 +50,7 @@ func TestABootstrapIsTheSameBytesOnAnyMachineAndBelowItsBudget(t *testing.T) {
 
 func TestNoFunctionIsBuiltForAProcessorThatLambdaHasNot(t *testing.T) {
 	_, err := Build(t.Context(), root, "riscv64", env.Feedback)
-	want := `Lambda has no processor "riscv64" (arm64 or x86_64)`
+	want := `no processor "riscv64" on Lambda (arm64 or x86_64)`
 	if err == nil || err.Error() != want {
 		t.Fatalf("got %v, want %s", err, want)
 	}

@@ -33,15 +33,14 @@ type history struct {
 
 // person is the model of one customer.
 type person struct {
-	id       string
-	contact  bool // granted marketing by e-mail
-	data     bool // granted personalization
-	clock    time.Time
-	run      *passage
-	ended    time.Time
-	been     bool
-	orders   []moment
-	consents bool
+	id      string
+	contact bool // granted marketing by e-mail
+	data    bool // granted personalization
+	clock   time.Time
+	run     *passage
+	ended   time.Time
+	been    bool
+	orders  []moment
 }
 
 type passage struct {

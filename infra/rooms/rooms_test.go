@@ -40,6 +40,7 @@ var fences = []fence{
 	{room: "", imports: "github.com/cockroachdb/pebble", except: []string{"shared/local"}, because: "the engine is one machine's"},
 	{room: "", imports: module + "shared/testkit", except: []string{"shared/testkit", "infra/sim"}, because: "test helpers never reach a shipped binary"},
 	{room: "", imports: module + "infra/sim", except: []string{"infra/sim"}, because: "the simulator watches everybody and is part of nobody"},
+	{room: "", imports: "github.com/chromedp", except: []string{"shared/testkit"}, because: "a browser is for tests"},
 	{room: "functions", imports: module + "shared/local", because: "a function runs on Lambda, too", withTest: true},
 }
 
