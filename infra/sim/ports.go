@@ -28,6 +28,16 @@ var (
 	_ flow.Releases = (*releasesPort)(nil)
 )
 
+// What can strike at which call.
+var (
+	onQuery        = []Fault{Throttled, CrashBefore}
+	onList         = append(onQuery[:2:2], StaleIndex)
+	onWrite        = []Fault{Throttled, LostWrite, LostReply, CrashBefore, CrashAfter, Intruder}
+	onClaim        = append(onWrite[:6:6], Ambush)
+	onSend         = []Fault{TimeoutTaken, TimeoutRefused, SESThrottled, SESPaused, SESRejected, CrashBefore, CrashAfter}
+	onSendAmbushed = append(onSend[:7:7], Ambush)
+)
+
 // call parks, and lets one of the possible faults strike. ok is false when the
 // process is dead, by now or by this.
 func (p *ports) call(possible ...Fault) (f Fault, ok bool) {
@@ -73,7 +83,9 @@ func (p *ports) Get(ctx context.Context, c flow.Consistency, keys ...item.Key) (
 		p.task.gateRead = p.w.writes
 	}
 	items, err := p.w.store.Get(ctx, c, keys...)
-	p.w.tell(p.task.about, "%s: reads %s", p.task.name, names(keys))
+	if p.w.trace != nil {
+		p.w.tell(p.task.about, "%s: reads %s", p.task.name, names(keys))
+	}
 	return items, err
 }
 
@@ -86,9 +98,9 @@ func names(keys []item.Key) string {
 }
 
 func (p *ports) Query(ctx context.Context, q flow.Query) (flow.Page, error) {
-	possible := []Fault{Throttled, CrashBefore}
+	possible := onQuery
 	if q.List != "" {
-		possible = append(possible, StaleIndex)
+		possible = onList
 	}
 	f, ok := p.call(possible...)
 	if !ok {
@@ -100,15 +112,17 @@ func (p *ports) Query(ctx context.Context, q flow.Query) (flow.Page, error) {
 	case StaleIndex:
 		p.w.holdIndex()
 	}
-	p.w.tell(p.task.about, "%s: queries %s%s", p.task.name, q.List, q.Prefix)
+	if p.w.trace != nil {
+		p.w.tell(p.task.about, "%s: queries %s%s", p.task.name, q.List, q.Prefix)
+	}
 	return p.w.store.Query(ctx, q)
 }
 
 // Write is the one place where the world changes.
 func (p *ports) Write(ctx context.Context, ops ...flow.Op) error {
-	possible := []Fault{Throttled, LostWrite, LostReply, CrashBefore, CrashAfter, Intruder}
+	possible := onWrite
 	if ops[0].Item.SK == item.SKGate && p.ambushed() {
-		possible = append(possible, Ambush)
+		possible = onClaim
 	}
 	f, ok := p.call(possible...)
 	if !ok {
@@ -138,9 +152,9 @@ func (p *ports) Write(ctx context.Context, ops ...flow.Op) error {
 
 // Send is SES behind the adapter: one call, one attempt.
 func (p *ports) Send(_ context.Context, m flow.Mail) (string, error) {
-	possible := []Fault{TimeoutTaken, TimeoutRefused, SESThrottled, SESPaused, SESRejected, CrashBefore, CrashAfter}
+	possible := onSend
 	if p.ambushed() {
-		possible = append(possible, Ambush)
+		possible = onSendAmbushed
 	}
 	f, ok := p.call(possible...)
 	if !ok {

@@ -33,6 +33,7 @@ type World struct {
 	published time.Time // when the second release goes live; zero: never
 
 	running []*task
+	waking  []*task // room for awake
 	parked  chan *task
 	idle    []*instance
 	queue   queue   // what happens later
@@ -178,12 +179,13 @@ func (w *World) turn() bool {
 }
 
 func (w *World) awake() []*task {
-	awake := w.running[:0:0]
+	awake := w.waking[:0]
 	for _, t := range w.running {
 		if !w.now.Before(t.wake) {
 			awake = append(awake, t)
 		}
 	}
+	w.waking = awake
 	return awake
 }
 
@@ -233,7 +235,9 @@ func (w *World) commit(ctx context.Context, t *task, ops []flow.Op) error {
 	changes := w.store.ChangesAfter(w.told)
 	w.told += len(changes)
 	for _, op := range ops {
-		w.tell(t.about, "%s: writes %s", t.name, op.Item.SK)
+		if w.trace != nil {
+			w.tell(t.about, "%s: writes %s", t.name, op.Item.SK)
+		}
 		w.watch.ledger(op)
 	}
 	for i := range changes {
