@@ -3,6 +3,8 @@ package advance
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/kesher-io/kesher/shared/core/engine"
@@ -94,6 +96,11 @@ func (s *Service) set(ctx context.Context, c *customerState, run *storedRun) err
 		it.IK, it.IS = item.AllList(item.Shard(c.customer)), c.customer
 		if err := it.Encode(p); err != nil {
 			return err
+		}
+		if it.Size() > profile.MaxSize { // would fail again every time, so the run goes on without it
+			s.Log.Warn("set refused: the profile is full", "journey", run.doc.Journey, "step", run.doc.Step,
+				"traits", slices.Sorted(maps.Keys(run.doc.Out.Set)), "bytes", it.Size())
+			return nil
 		}
 		err = s.Store.Write(ctx, flow.Put(it, flow.Is(c.stored)))
 		if err == nil {
