@@ -54,6 +54,7 @@ var suites = []suite{
 	}},
 	{pkg: "./infra/bench", bench: "EndToEnd", long: true, figures: []figure{
 		{what: "one machine, HTTP to mailbox, every write durable", unit: "customers/s", budget: 1000, least: true},
+		{what: "its processor time for one customer", unit: "cpu-us/customer", shown: "us"},
 		{what: "p99 at 300 customers/s", unit: "ms-p99", budget: 250, shown: "ms"},
 		{what: "p50 of one event alone", unit: "ms-p50-alone", budget: 5, shown: "ms"},
 	}},

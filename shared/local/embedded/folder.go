@@ -17,11 +17,13 @@ import (
 )
 
 // The engine's memory: enough for the lists that the clock works off, small
-// enough for a million waiting runs within 300 MB. Files are small, so that
-// forgetting one customer rewrites little.
+// enough for a million waiting runs within 300 MB. What the memtables take, two
+// of them, the engine takes out of the cache: were nothing left, every read would
+// go to the files. Files are small, so that forgetting one customer rewrites
+// little.
 const (
-	cacheBytes    = 64 << 20
-	memTableBytes = 32 << 20
+	cacheBytes    = 96 << 20
+	memTableBytes = 16 << 20
 	fileBytes     = 8 << 20
 	levels        = 7
 )

@@ -48,8 +48,8 @@ func openEngine(dir string) (*pebble.DB, error) {
 	}
 	opts := &pebble.Options{
 		FormatMajorVersion: pebble.FormatNewest,
-		CacheSize:          8 << 20,
-		MemTableSize:       16 << 20,
+		CacheSize:          16 << 20, // the memtables come out of it
+		MemTableSize:       4 << 20,
 		Logger:             logger{dir},
 	}
 	for i := range opts.Levels {
