@@ -469,3 +469,30 @@ func TestAFactThatConcernsNobodyCostsOneQuery(t *testing.T) {
 		t.Fatalf("%d reads for an entry, want one", counted.n)
 	}
 }
+
+// J03: `again: never` and `again: after D` hold for years, whatever expires.
+func TestJ03AgainHoldsForYears(t *testing.T) {
+	const year = 365 * 24 * time.Hour
+	for name, c := range map[string]struct {
+		again  journey.Again
+		gap    time.Duration
+		enters bool
+	}{
+		"never":               {journey.Again{Never: true}, 5 * year, false},
+		"just before 3 years": {journey.Again{After: plan.Duration(3 * year), From: "end"}, 3*year - time.Millisecond, false},
+		"after 3 years":       {journey.Again{After: plan.Duration(3 * year), From: "end"}, 3 * year, true},
+	} {
+		def := cart()
+		def.Entry.Again = c.again
+		b := newBench(t, def)
+		b.happens("Product Added", dear)
+		b.clock.Advance(time.Minute)
+		b.happens("Order Completed", nil)
+		first, _ := b.run("cart")
+		b.clock.Advance(c.gap)
+		b.happens("Product Added", dear)
+		if second, _ := b.run("cart"); (second.ID != first.ID) != c.enters {
+			t.Errorf("%s: entered again %v, want %v", name, !c.enters, c.enters)
+		}
+	}
+}

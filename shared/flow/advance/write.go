@@ -10,13 +10,28 @@ import (
 	"github.com/kesher-io/kesher/shared/core/engine"
 	"github.com/kesher-io/kesher/shared/core/ident"
 	"github.com/kesher-io/kesher/shared/core/item"
+	"github.com/kesher-io/kesher/shared/core/journey"
 	"github.com/kesher-io/kesher/shared/core/profile"
 	"github.com/kesher-io/kesher/shared/flow"
 )
 
-// keepRun is how long an ended run stays: at least 15 d and as long as `again`
-// looks back; 400 d lets a year's report be counted from the items.
-const keepRun = 400 * 24 * time.Hour
+// keepRun is how long an ended run stays at least: 400 d let a year's report be
+// counted from the items.
+const keepRun = 400 * day
+
+const day = 24 * time.Hour
+
+// keeps is how long an ended run stays: as long as `again` looks back, which is
+// for ever (0) where it is never.
+func keeps(j *journey.Journey) time.Duration {
+	switch {
+	case j == nil: // of the live release no more
+		return keepRun
+	case j.Entry.Again.Never:
+		return 0
+	}
+	return max(keepRun, time.Duration(j.Entry.Again.After)+day)
+}
 
 // maxRun bounds a RUN (QUALITY section 3).
 const maxRun = 32 << 10
@@ -36,7 +51,7 @@ func (s *Service) putRun(ctx context.Context, c *customerState, key runKey, doc 
 			return nil, err
 		}
 	}
-	place(&it, doc, c.customer)
+	place(&it, doc, c.customer, keeps(c.live.Journeys[key.journey]))
 	if err := s.Store.Write(ctx, flow.Put(it, flow.Is(read))); err != nil {
 		return nil, err
 	}
@@ -51,8 +66,9 @@ func tooLarge(it *item.Item, doc *engine.Run) error {
 	return it.Encode(doc)
 }
 
-// place puts a run into the list in which somebody will look for it.
-func place(it *item.Item, r *engine.Run, customer string) {
+// place puts a run into the list in which somebody will look for it, and an ended
+// one away for as long as it is kept.
+func place(it *item.Item, r *engine.Run, customer string, keep time.Duration) {
 	shard := item.Shard(customer)
 	switch r.State {
 	case engine.Waiting:
@@ -65,7 +81,9 @@ func place(it *item.Item, r *engine.Run, customer string) {
 	case engine.Parked:
 		it.IK, it.IS = item.ParkedList(shard), item.Part(r.Journey)+"#"+item.Time(r.At.Time())
 	default:
-		it.TTL = r.EndAt.Time().Add(keepRun).Unix()
+		if keep > 0 {
+			it.TTL = r.EndAt.Time().Add(keep).Unix()
+		}
 	}
 }
 
