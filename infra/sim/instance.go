@@ -101,7 +101,7 @@ func (w *World) start() *instance {
 	runs := &advance.Service{Store: p, Clock: p, Tokens: p, Releases: releases, Metrics: p, Log: quiet, Counts: i.counts, Record: i.decided}
 	i.clock = &clockfn.Handler{Parallel: 1, Reserve: time.Second, Clock: &clock.Service{
 		Store: p, Clock: p, Tokens: p, Runs: runs, Metrics: p, Log: quiet,
-		Chores: map[string]clock.Chore{agenda.Copies: i.collect.Copy, agenda.Pending: i.collect.Purge, agenda.Sweep: i.erase.Sweep},
+		Chores: map[string]clock.Chore{agenda.Copies: i.collect.Copy, agenda.Pending: i.collect.Purge, agenda.Sweep: i.erase.Sweep, agenda.Erase: i.erase.Asked},
 	}}
 	outside := &emit.Service{Store: p, Releases: releases, Emitter: p}
 	i.journey = &journeyfn.Handler{Runs: runs, Outside: outside, Inbox: i.collect.Inbox, Faults: set, Counts: i.counts, Log: quiet}

@@ -13,6 +13,8 @@ import (
 	"github.com/kesher-io/kesher/shared/core/message"
 	"github.com/kesher-io/kesher/shared/core/profile"
 	"github.com/kesher-io/kesher/shared/flow"
+	"github.com/kesher-io/kesher/shared/flow/insights"
+	"github.com/kesher-io/kesher/shared/flow/report"
 )
 
 // atRest holds what is left, when nothing is left to happen, against the promises.
@@ -22,6 +24,58 @@ func (w *World) atRest() {
 	}
 	for key, l := range w.watch.listed {
 		w.violate("", "%s is still listed in %s for %s", key.SK, l.list, l.at)
+	}
+	w.recount()
+}
+
+// recount: the report, counted from the items alone, is what happened, and the
+// counters made on the way never say more.
+func (w *World) recount() {
+	releases := &releasesPort{&instance{w: w}}
+	r, err := (&report.Service{Store: w.store, Releases: releases}).Recount(context.Background(), report.Intake{})
+	if err != nil {
+		w.violate("", "recount: %v", err)
+		return
+	}
+	sent := 0
+	for id, l := range w.watch.letters {
+		if l.accepted > 0 && w.watch.states[id] == message.Sent {
+			sent++
+		}
+	}
+	if w.result.Reached[Erased] > 0 {
+		return // what the erased had is counted no more
+	}
+	if r.Messages.Sent != sent {
+		w.violate("", "recount finds %d mails, %d were sent", r.Messages.Sent, sent)
+	}
+	for name, runs := range r.Runs {
+		if runs.Started != runs.Exited+runs.Ended+runs.Active+runs.Parked {
+			w.violate("", "recount of %s: %+v", name, *runs)
+		}
+		if runs.Started != w.watch.started[name] {
+			w.violate("", "recount of %s finds %d runs, %d began", name, runs.Started, w.watch.started[name])
+		}
+		w.insights(name, runs.Started)
+	}
+}
+
+// insights: counters are added once, after the commit; a crash may lose some.
+func (w *World) insights(name string, started int) {
+	counted := 0
+	for _, rel := range w.releases {
+		sums, err := insights.Sums(context.Background(), w.store, name, rel.Journeys[name].Version)
+		if err != nil {
+			w.violate("", "insights of %s: %v", name, err)
+			return
+		}
+		counted += int(sums[engine.KindEntered.Word()])
+		if w.releases[0].Journeys[name].Version == w.releases[1].Journeys[name].Version {
+			break
+		}
+	}
+	if counted > started {
+		w.violate("", "insights of %s say %d runs, %d began", name, counted, started)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/kesher-io/kesher/events"
+	"github.com/kesher-io/kesher/shared/core/item"
 	"github.com/kesher-io/kesher/shared/core/token"
 	"github.com/kesher-io/kesher/shared/flow"
 	"github.com/kesher-io/kesher/shared/flow/collect"
@@ -49,12 +50,16 @@ func (w *World) script(o Options) {
 // settle ends all faults: from here on everything must come to rest.
 func (w *World) settle() {
 	w.calm = true
+	w.watch.calmAt = w.now
 	w.ses.pausedUntil = time.Time{}
 	w.store.HoldIndex(false)
 	for _, s := range w.streams {
 		s.lag = 0
 	}
-	w.watch.calm()
+	clear(w.ticks)
+	for _, shard := range item.Shards {
+		w.tickAgain(string(shard))
+	}
 }
 
 func (w *World) newPerson(i int) *person {

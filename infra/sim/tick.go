@@ -17,6 +17,12 @@ type listed struct {
 	at   time.Time
 }
 
+func (l *listed) shard() string { return l.list[strings.IndexByte(l.list, '#')+1:] }
+
+// patience is how long after its time an entry may stand there once faults have
+// stopped: a dead worker's lease, and a few minutes.
+const patience = 5 * time.Minute
+
 // list keeps the truth of the index and plans the tick that must work a new entry.
 func (w *World) list(c *item.Change) {
 	if c.New == nil || !clocked(c.New.IK) {
@@ -28,8 +34,9 @@ func (w *World) list(c *item.Change) {
 		w.violate("", "%s stands in %s under %q, which is no time", c.Key.SK, c.New.IK, c.New.IS)
 		return
 	}
-	w.watch.listed[c.Key] = &listed{list: c.New.IK, at: at}
-	w.tick(c.New.IK[strings.IndexByte(c.New.IK, '#')+1:], at)
+	l := &listed{list: c.New.IK, at: at}
+	w.watch.listed[c.Key] = l
+	w.tick(l.shard(), at)
 }
 
 func clocked(list string) bool {
@@ -68,15 +75,31 @@ func (w *World) clock(shard string) {
 	w.spawn("clock "+shard, "", func(ctx context.Context, i *instance) error {
 		_, err := i.clock.Shard(ctx, shard, i.clock.Clock.Clock.Real().Add(lifetime-time.Second))
 		return err
-	}, func(error) {
-		next := time.Time{}
-		for _, l := range w.watch.listed {
-			if strings.HasSuffix(l.list, "#"+shard) && (next.IsZero() || l.at.Before(next)) {
-				next = l.at
-			}
+	}, func(error) { w.tickAgain(shard) })
+}
+
+// tickAgain plans the tick of what is still listed.
+func (w *World) tickAgain(shard string) {
+	next := time.Time{}
+	for key, l := range w.watch.listed {
+		if l.shard() != shard {
+			continue
 		}
-		if !next.IsZero() {
-			w.tick(shard, next)
+		if next.IsZero() || l.at.Before(next) {
+			next = l.at
 		}
-	})
+		if w.calm && w.now.Sub(later(l.at, w.watch.calmAt)) > patience {
+			w.violate(strings.TrimPrefix(key.PK, item.PrefixCustomer), "%s is due since %s, and nobody works it", key.SK, l.at)
+		}
+	}
+	if !next.IsZero() {
+		w.tick(shard, next)
+	}
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/kesher-io/kesher/shared/core/engine"
 	"github.com/kesher-io/kesher/shared/core/fact"
 	"github.com/kesher-io/kesher/shared/core/item"
+	"github.com/kesher-io/kesher/shared/core/message"
 	"github.com/kesher-io/kesher/shared/flow"
 )
 
@@ -31,7 +32,9 @@ type watch struct {
 	sends    map[string]*engine.Run // message -> the run when it fell due
 	docs     map[item.Key]document
 	claims   map[string][]claimed
-	braked   time.Time // when the brake was last set
+	started  map[string]int           // by journey
+	states   map[string]message.State // of messages
+	braked   time.Time                // when the brake was last set
 	calmAt   time.Time
 	failures map[string]int
 	told     map[string]int // by customer and event: what the bus was told
@@ -54,11 +57,9 @@ func (o *watch) init(w *World) {
 	*o = watch{
 		w: w, listed: map[item.Key]*listed{}, overdue: map[item.Key]overdue{}, letters: map[string]*letter{},
 		reported: map[string]bool{}, ledgers: map[string][]consent.Entry{}, facts: map[string][]stored{},
-		entries: map[string]string{}, visits: map[string]string{}, sends: map[string]*engine.Run{}, docs: map[item.Key]document{}, claims: map[string][]claimed{}, failures: map[string]int{}, told: map[string]int{},
+		entries: map[string]string{}, visits: map[string]string{}, sends: map[string]*engine.Run{}, docs: map[item.Key]document{}, claims: map[string][]claimed{}, started: map[string]int{}, states: map[string]message.State{}, failures: map[string]int{}, told: map[string]int{},
 	}
 }
-
-func (o *watch) calm() { o.calmAt = o.w.now }
 
 // ledger sees what becomes history of consent.
 func (o *watch) ledger(op flow.Op) {

@@ -32,7 +32,7 @@ func (o *watch) run(t *task, customer string, c *item.Change) {
 	case before.ID == after.ID:
 		o.moved(t, customer, before, after, bad)
 	default:
-		o.started(customer, c.New.E, before, after, bad)
+		o.begun(customer, c.New.E, before, after, bad)
 	}
 	if out := after.Out; out != nil && out.Send != nil {
 		visit := fmt.Sprintf("%s/%s/%d", after.ID, after.Step, after.Visit)
@@ -44,9 +44,9 @@ func (o *watch) run(t *task, customer string, c *item.Change) {
 	}
 }
 
-// started: a new passage, which must not take the place of one under way, nor be
+// begun: a new passage, which must not take the place of one under way, nor be
 // of a fact that started one before.
-func (o *watch) started(customer string, epoch int64, before, after *engine.Run, bad func(string, ...any)) {
+func (o *watch) begun(customer string, epoch int64, before, after *engine.Run, bad func(string, ...any)) {
 	if before.ID != "" && before.State.Live() {
 		bad("it takes the place of %s, which is under way", before.ID)
 	}
@@ -61,6 +61,7 @@ func (o *watch) started(customer string, epoch int64, before, after *engine.Run,
 		bad("the fact %s started %s already", after.Entry.ID, earlier)
 	}
 	o.entries[entry] = after.ID
+	o.started[after.Journey]++
 	o.w.result.Reached[Entered]++
 }
 
@@ -130,6 +131,7 @@ func (o *watch) message(customer string, c *item.Change) {
 	if epoch, ok := ident.MessageEpoch(after.ID); !ok || epoch != c.New.E {
 		o.w.violate(customer, "message %s stands in epoch %d", after.ID, c.New.E)
 	}
+	o.states[after.ID] = after.State
 	l := o.letter(after.ID)
 	if after.State == message.Unknown && before.State != message.Unknown && l.claimer != nil {
 		switch c := l.claimer; {
