@@ -4,7 +4,7 @@ import "net/http"
 
 // showConfirm asks; a scanner that follows the link confirms nothing (A14).
 func (p *pages) showConfirm(w http.ResponseWriter, r *http.Request) {
-	p.show(w, r, http.StatusOK, "confirm", &view{Title: "c.title"})
+	p.show(w, r, http.StatusOK, "confirm", &view{Title: "c.title", StopAll: p.stopAll(shortToken(r))})
 }
 
 func (p *pages) confirm(w http.ResponseWriter, r *http.Request) {
@@ -12,5 +12,5 @@ func (p *pages) confirm(w http.ResponseWriter, r *http.Request) {
 		p.trouble(w, r, "confirm", err)
 		return
 	}
-	p.show(w, r, http.StatusOK, "notice", &view{Title: "c.done.title", Data: notice{Lead: "c.done.lead", Done: true}})
+	p.show(w, r, http.StatusOK, "notice", &view{Title: "c.done.title", StopAll: p.stopAll(shortToken(r)), Data: notice{Lead: "c.done.lead", Done: true}})
 }

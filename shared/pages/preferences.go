@@ -14,13 +14,14 @@ import (
 // link alone, and a forged one shows the page of a long-lived one.
 func (p *pages) showKnock(w http.ResponseWriter, r *http.Request) {
 	if _, ok := p.Ring.OpenSession(r.PathValue("token")); ok {
-		p.show(w, r, http.StatusOK, "redeem", &view{Title: "address.title"})
+		p.show(w, r, http.StatusOK, "redeem", &view{Title: "address.title", StopAll: p.stopAll(shortToken(r))})
 		return
 	}
-	v := &view{Title: "address.title", Token: shortToken(r)}
-	v.StopAll = token.PathUnsubscribe + p.Flow.StopToken(v.Token)
-	p.show(w, r, http.StatusOK, "knock", v)
+	p.show(w, r, http.StatusOK, "knock", &view{Title: "address.title", Token: shortToken(r), StopAll: p.stopAll(shortToken(r))})
 }
+
+// stopAll is where a page posts "stop all" for whom its link names (A05).
+func (p *pages) stopAll(text string) string { return token.PathUnsubscribe + p.Flow.StopToken(text) }
 
 // knock redeems a single-use link for a session, or mails one to whom a
 // long-lived link names.

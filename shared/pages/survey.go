@@ -61,6 +61,15 @@ func (p *pages) respondent(r *http.Request) preferences.Respondent {
 	return who
 }
 
+// stopAllOf is stopAll for whom a survey's link names; "" when it names nobody.
+func (p *pages) stopAllOf(r *http.Request) string {
+	t := r.URL.Query().Get("t")
+	if t == "" || len(t) > token.MaxLength {
+		return ""
+	}
+	return p.stopAll(t)
+}
+
 func (p *pages) showSurvey(w http.ResponseWriter, r *http.Request) {
 	p.survey(w, r, http.StatusOK, nil, nil)
 }
@@ -78,10 +87,7 @@ func (p *pages) survey(w http.ResponseWriter, r *http.Request, status int, poste
 		p.nothing(w, r)
 		return
 	}
-	v := &view{Heading: form.Title, Lang: lang}
-	if t := r.URL.Query().Get("t"); t != "" && len(t) <= token.MaxLength {
-		v.StopAll = token.PathUnsubscribe + p.Flow.StopToken(t)
-	}
+	v := &view{Heading: form.Title, Lang: lang, StopAll: p.stopAllOf(r)}
 	data := &surveyData{Title: form.Title, Purpose: form.Purpose, Errors: len(wrong) > 0}
 	for _, q := range form.Questions {
 		shown := control(v, q)
@@ -171,12 +177,12 @@ func (p *pages) answer(w http.ResponseWriter, r *http.Request) {
 	case errors.As(err, &wrong):
 		p.survey(w, r, http.StatusUnprocessableEntity, answers, wrong.Questions)
 	case errors.Is(err, preferences.ErrNotPermitted):
-		p.show(w, r, http.StatusOK, "notice", &view{Title: "s.off.title", Data: notice{Lead: "s.off.lead"}})
+		p.show(w, r, http.StatusOK, "notice", &view{Title: "s.off.title", StopAll: p.stopAllOf(r), Data: notice{Lead: "s.off.lead"}})
 	case errors.Is(err, preferences.ErrNoSurvey):
 		p.nothing(w, r)
 	case err != nil:
 		p.trouble(w, r, "answer", err)
 	default:
-		p.show(w, r, http.StatusOK, "notice", &view{Title: "s.done.title", Data: notice{Lead: "s.done.lead", Done: true}})
+		p.show(w, r, http.StatusOK, "notice", &view{Title: "s.done.title", StopAll: p.stopAllOf(r), Data: notice{Lead: "s.done.lead", Done: true}})
 	}
 }

@@ -3,6 +3,7 @@ package pages
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -155,6 +156,20 @@ func TestTheManualFormPostsTheSameBodyAndItsChoices(t *testing.T) {
 	}
 	if _, off := s.gate().Topics["cart"]; !off {
 		t.Fatal("the topic is still on")
+	}
+}
+
+// A05: a page that knows her offers to stop everything by one press. The others
+// know nobody, or are the one button of what she is about to do.
+func TestA05EveryPageThatKnowsHerOffersToStopAll(t *testing.T) {
+	knowsNobody := []string{"address", "sent", "expired", "gone", "spent"}
+	for name, a := range everyPage(newSite(t, local), "en") {
+		offers := slices.ContainsFunc(parse(t, a.body).forms, func(f form) bool {
+			return f.fields.Get("scope") == "all" || f.fields.Get("do") == "stop"
+		})
+		if offers == slices.Contains(knowsNobody, name) {
+			t.Errorf("%s: offers to stop all: %v", name, offers)
+		}
 	}
 }
 

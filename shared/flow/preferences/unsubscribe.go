@@ -143,6 +143,8 @@ func (s *Service) StopToken(text string) string {
 		customer = t.Customer
 	} else if t, ok := s.Ring.OpenSurvey(text); ok {
 		customer = t.Customer
+	} else if t, ok := s.Ring.OpenSession(text); ok {
+		customer = t.Customer
 	}
 	return s.Ring.MintUnsubscribe(token.Unsubscribe{Customer: customer})
 }

@@ -142,7 +142,10 @@ func TestA05EveryLinkCanStopAll(t *testing.T) {
 	for name, mint := range map[string]func(*world) string{
 		"preferences": func(w *world) string { return w.ring.MintPreferences(token.Preferences{Customer: w.dana}) },
 		"confirm":     func(w *world) string { return w.ring.MintConfirm(token.Confirm{Customer: w.dana}) },
-		"survey":      func(w *world) string { return w.ring.MintSurvey(token.Survey{Customer: w.dana, Survey: "style"}) },
+		"session": func(w *world) string {
+			return w.ring.MintSession(token.Session{Customer: w.dana, Nonce: "n", Expires: noon.Add(time.Hour).UnixMilli()})
+		},
+		"survey": func(w *world) string { return w.ring.MintSurvey(token.Survey{Customer: w.dana, Survey: "style"}) },
 	} {
 		w := newWorld(t)
 		w.must(w.svc.Unsubscribe(w.ctx, w.svc.StopToken(mint(w)), ScopeAll))
