@@ -229,6 +229,7 @@ func playHistory(t testing.TB, lines []byte, data string) report.Report {
 	return r
 }
 
+// I11: with equal times, late lines and repeated ones.
 func TestReportOfAPlayedHistoryIsWhatTheDefinitionSays(t *testing.T) {
 	for seed := range uint64(3) {
 		h := newHistory(seed, 60)

@@ -38,6 +38,7 @@ func input(r *release.Release, lang string, everything bool) message.RenderInput
 	return in
 }
 
+// B14, B17, B18: every template, in every language, for whom all or nothing is known.
 func TestEveryMailOfTheExampleIsWrittenForEverybody(t *testing.T) {
 	r := exampleRelease(t)
 	for name, template := range r.Templates {
@@ -53,6 +54,16 @@ func TestEveryMailOfTheExampleIsWrittenForEverybody(t *testing.T) {
 				}
 				if out.Lang != lang || len(out.HTML) > message.MaxHTML || out.Subject == "" || strings.Contains(out.Text, "{{") {
 					t.Errorf("%s in %s: %d bytes in %s, subject %q", name, lang, len(out.HTML), out.Lang, out.Subject)
+				}
+				for _, finding := range message.Audit(out.HTML) {
+					t.Errorf("%s in %s: %s", name, lang, finding)
+				}
+				for _, in := range []string{out.HTML, out.Text} {
+					for _, part := range []string{"https://api.shop.example/u/x", "https://api.shop.example/p/x", r.Settings.Brand.PostalAddress} {
+						if !strings.Contains(in, part) {
+							t.Errorf("%s in %s lacks %s:\n%s", name, lang, part, in)
+						}
+					}
 				}
 				// Israel's Communications Law, section 30A(e)(1)(a): an advertisement says
 				// so at the beginning of its subject.

@@ -118,20 +118,24 @@ func TestNewNamesWhatLambdaDidNotSet(t *testing.T) {
 	}
 }
 
-func TestJ17FunctionWorksNothingUnderAWrongSecret(t *testing.T) {
-	aws := wire.Serve(t, wire.InTurn(secret(`{"secret":"short"}`), rightSecret))
-	worked := 0
-	handler, err := New(env.Pages, getenv(environment(env.Pages, aws.URL)), &bytes.Buffer{}, func(context.Context, *Stack) (Handler, error) {
-		return func(context.Context, []byte) ([]byte, error) { worked++; return nil, nil }, nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := handler(t.Context(), nil); err == nil || !strings.Contains(err.Error(), `"secret" has 5 characters`) || worked != 0 {
-		t.Fatalf("got %v after %d events", err, worked)
-	}
-	if _, err := handler(t.Context(), nil); err != nil || worked != 1 {
-		t.Fatalf("once it is mended: got %v after %d events", err, worked)
+func TestJ17NoFunctionWorksUnderAWrongSecret(t *testing.T) {
+	for _, f := range []env.Function{env.Collect, env.Pages, env.Journey, env.Deliver, env.Feedback, env.Clock, env.Console} {
+		aws := wire.Serve(t, wire.InTurn(secret(`{"secret":"short"}`), secret(""), rightSecret))
+		worked := 0
+		handler, err := New(f, getenv(environment(f, aws.URL)), &bytes.Buffer{}, func(context.Context, *Stack) (Handler, error) {
+			return func(context.Context, []byte) ([]byte, error) { worked++; return nil, nil }, nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, says := range []string{`"secret" has 5 characters`, "not JSON"} {
+			if _, err := handler(t.Context(), nil); err == nil || !strings.Contains(err.Error(), says) || worked != 0 {
+				t.Errorf("%s: got %v after %d events, want %s", f, err, worked, says)
+			}
+		}
+		if _, err := handler(t.Context(), nil); err != nil || worked != 1 {
+			t.Errorf("%s, once it is mended: got %v after %d events", f, err, worked)
+		}
 	}
 }
 

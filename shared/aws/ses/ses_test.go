@@ -1,9 +1,11 @@
 package ses
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -185,6 +187,24 @@ func TestB11ServiceMailLeavesUnderItsOwnConfigurationSet(t *testing.T) {
 		if err := json.Unmarshal(o.bodies[0], &in); err != nil || in.ConfigurationSetName != want {
 			t.Errorf("%s left under %q, want %q (%v)", purpose, in.ConfigurationSetName, want, err)
 		}
+	}
+}
+
+// B27: what is not the mail itself names nobody: keys and the journey are the tags,
+// and there is no Feedback-ID.
+func TestB27NothingAroundAMailIsPersonal(t *testing.T) {
+	o := newOutside(t)
+	m := mailertest.Sample(1)
+	if _, err := o.mailer().Send(t.Context(), m); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{events.TagMessage: m.ID, events.TagCustomer: m.Customer, events.TagJourney: m.Journey}
+	if got := o.arrived[0].Tags; !maps.Equal(got, want) {
+		t.Errorf("tags %v, want %v", got, want)
+	}
+	around := strings.ReplaceAll(string(o.bodies[0]), base64.StdEncoding.EncodeToString(m.Raw), "")
+	if around = strings.Replace(around, `"ToAddresses":["`+m.To+`"]`, "", 1); strings.Contains(around, "dana") || strings.Contains(around, "Feedback") {
+		t.Errorf("beside the mail stands %s", around)
 	}
 }
 

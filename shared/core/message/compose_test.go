@@ -345,7 +345,7 @@ func TestComposeIsRepeatable(t *testing.T) {
 	}
 }
 
-// FuzzCompose: whatever comes in, a mail that comes out has one of each header,
+// FuzzCompose (B12): whatever comes in, a mail that comes out has one of each header,
 // and its subject and bodies read back.
 func FuzzCompose(f *testing.F) {
 	for _, subject := range append(subjects, injections...) {

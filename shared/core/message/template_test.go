@@ -313,6 +313,7 @@ func TestTemplatesSeeWhatTheContractNames(t *testing.T) {
 	}
 }
 
+// B17, B18: the product's own mails.
 func TestBuiltinMailsInEveryLanguage(t *testing.T) {
 	for _, src := range BuiltinTemplates() {
 		tpl := mustCompile(t, src)

@@ -71,6 +71,7 @@ func opens(k Keyring, s string) map[string]bool {
 	return accepted
 }
 
+// E02: no kind acts as another.
 func TestEveryKindOpensOnlyAsItself(t *testing.T) {
 	k := oneKey(t)
 	for kind, s := range mints(k) {

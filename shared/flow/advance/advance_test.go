@@ -470,6 +470,19 @@ func TestAFactThatConcernsNobodyCostsOneQuery(t *testing.T) {
 	}
 }
 
+// I07: a visitor has no runs, so nothing of hers is ever mailed.
+func TestI07AVisitorsFactsStartNothing(t *testing.T) {
+	b := newBench(t, cart())
+	e := fact.Event{ID: "m1", Name: "Product Added", At: t0.UnixMilli(), In: ident.NewStamp(t0, 1), Props: dear}
+	it := (*item.Item)(nil).Next(item.Key{Table: item.Customers, PK: item.PrefixVisitor + customer, SK: item.EventSK(e.Name, t0, e.ID)}, "w", 0)
+	b.must(it.Encode(e))
+	before := len(b.store.Changes())
+	b.must(b.Change(context.Background(), nil, &it))
+	if after := len(b.store.Changes()); after != before {
+		t.Fatalf("%d writes", after-before)
+	}
+}
+
 // J03: `again: never` and `again: after D` hold for years, whatever expires.
 func TestJ03AgainHoldsForYears(t *testing.T) {
 	const year = 365 * 24 * time.Hour

@@ -13,6 +13,7 @@ import (
 	"github.com/kesher-io/kesher/shared/core/item"
 	"github.com/kesher-io/kesher/shared/core/message"
 	"github.com/kesher-io/kesher/shared/core/profile"
+	"github.com/kesher-io/kesher/shared/core/token"
 	"github.com/kesher-io/kesher/shared/flow"
 )
 
@@ -54,6 +55,24 @@ func TestADueMessageLeavesAndIsWrittenDown(t *testing.T) {
 		if !strings.Contains(raw, part) {
 			t.Errorf("the mail lacks %q:\n%s", part, raw)
 		}
+	}
+}
+
+// A22, A23: without permission to measure, a mail fetches nothing from us and its
+// links lead where they say, but for the two that are hers alone.
+func TestAMailMeasuresNobodyWithoutPermission(t *testing.T) {
+	w := newWorld(t)
+	w.event("Product Added", 50*time.Minute, map[string]any{"product_id": "p1", "name": "Tent", "quantity": 1.0})
+	key, _ := w.due("cart")
+	w.deliver(key)
+	raw := body(t, w.mails(1)[0])
+	for _, path := range []string{token.PathOpen, token.PathLink} {
+		if strings.Contains(raw, "https://m.shop.example"+path) {
+			t.Errorf("the mail holds an address of ours under %s:\n%s", path, raw)
+		}
+	}
+	if strings.Contains(raw, `src="https://m.shop.example`) {
+		t.Errorf("the mail fetches something from us:\n%s", raw)
 	}
 }
 

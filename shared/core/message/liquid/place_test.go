@@ -184,7 +184,11 @@ func TestB16ValuesCantReorderWhatStandsAroundThem(t *testing.T) {
 		{LTR, "a\x00b\x1bc\u0085d", "abcd"},
 	}
 	for _, test := range tests {
-		for _, format := range []Format{HTML, Plain} {
+		formats := []Format{HTML, Plain, Line}
+		if strings.Contains(test.value, "\x00") { // a header refuses it instead (B13)
+			formats = formats[:2]
+		}
+		for _, format := range formats {
 			got, err := rendered(format, test.dir, `{{ v }}`, map[string]any{"v": test.value})
 			if err != nil || got != test.want {
 				t.Errorf("%s %q: %q (%v), want %q", test.dir, test.value, got, err, test.want)
