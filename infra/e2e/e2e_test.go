@@ -9,7 +9,7 @@ import (
 )
 
 // TestACustomersClickBecomesAMailOnAWS deploys both stacks and does what a shop
-// and its customer would do.
+// and its customer would do. The functions' logs name nobody (E06).
 func TestACustomersClickBecomesAMailOnAWS(t *testing.T) {
 	s := deploy(t, nil)
 	s.unsubscribe(s.click())
@@ -20,6 +20,7 @@ func TestACustomersClickBecomesAMailOnAWS(t *testing.T) {
 	if n := len(s.mails()); n != 1 {
 		t.Fatalf("%d mails left, one of them after she had unsubscribed", n)
 	}
+	s.namesNobody()
 
 	if out := s.deploy(); strings.Count(out, "(no changes)") != 2 {
 		t.Errorf("a second deploy of the same changes something:\n%s", out)
