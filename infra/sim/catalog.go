@@ -66,8 +66,8 @@ func compile(files fs.FS) *release.Release {
 	return c.Release
 }
 
-// choose gives a history a part of the catalog's journeys: few journeys leave room
-// for many histories. The built-in ones are always there.
+// choose gives a history a part of the catalog's journeys: one, or in a busy one
+// about half of them. The built-in ones are always there.
 func (w *World) choose(names []string) [2]*release.Release {
 	first := versions()[0]
 	var own []string
@@ -78,8 +78,12 @@ func (w *World) choose(names []string) [2]*release.Release {
 	}
 	slices.Sort(own)
 	for len(names) == 0 {
+		if !w.busy {
+			names = own[w.rng.IntN(len(own)):][:1]
+			break
+		}
 		for _, name := range own {
-			if w.rng.IntN(3) == 0 {
+			if w.rng.IntN(2) == 0 {
 				names = append(names, name)
 			}
 		}

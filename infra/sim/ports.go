@@ -31,6 +31,7 @@ var (
 // What can strike at which call.
 var (
 	onQuery        = []Fault{Throttled, CrashBefore}
+	onReadAmbushed = append(onQuery[:2:2], Ambush)
 	onList         = append(onQuery[:2:2], StaleIndex)
 	onWrite        = []Fault{Throttled, LostWrite, LostReply, CrashBefore, CrashAfter, Intruder}
 	onClaim        = append(onWrite[:6:6], Ambush)
@@ -53,7 +54,7 @@ func (p *ports) call(possible ...Fault) (f Fault, ok bool) {
 		t.die("before a call")
 		return f, false
 	case Ambush:
-		p.w.byKey[t.about].ambush()
+		p.w.byKey[t.about].ambush(t)
 		if !t.sleep(p.w.some(400 * time.Millisecond)) {
 			return f, false
 		}
@@ -72,7 +73,11 @@ func (p *ports) call(possible ...Fault) (f Fault, ok bool) {
 // Get reads the truth: a strong read sees every acknowledged write, and an
 // eventual one may.
 func (p *ports) Get(ctx context.Context, c flow.Consistency, keys ...item.Key) ([]*item.Item, error) {
-	f, ok := p.call(Throttled, CrashBefore)
+	possible := onQuery
+	if strings.HasPrefix(keys[0].SK, item.PrefixMsg) && p.ambushed() {
+		possible = onReadAmbushed
+	}
+	f, ok := p.call(possible...)
 	if !ok {
 		return nil, errDead
 	}

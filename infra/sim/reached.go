@@ -21,6 +21,7 @@ const (
 	SkippedLeftAfterAll Reached = "a message skipped by one worker had left by another"
 	ReportFirst         Reached = "a report came before anything was stored"
 	BecameFailed        Reached = "a message failed for good"
+	PastErasure         Reached = "something was written past an erasure, by who read before"
 	CameBack            Reached = "an erased customer came back"
 	Parked              Reached = "a run was parked"
 	NewVersion          Reached = "runs of two versions were under way"

@@ -72,71 +72,114 @@ func (w *World) newPerson(i int) *person {
 
 // live1 plans one life.
 func (w *World) live1(p *person) {
-	chance := func(one int) bool { return w.rng.IntN(one) == 0 }
-	p.steady = chance(3)
+	p.steady = w.chance(3)
 	at := w.begin.Add(w.some(6 * time.Hour))
-	if !p.steady && len(w.people) > 1 && chance(6) {
-		p.email = w.people[w.rng.IntN(len(w.people)-1)].email // a second id with one address
-		for _, other := range w.people {
-			if other.email == p.email {
-				other.steady = false
-			}
+	if !p.steady && len(w.people) > 1 && w.chance(6) {
+		p.shares(w.people[w.rng.IntN(len(w.people)-1)])
+	}
+	p.bounces, p.complains, p.unsubscribes = !p.steady && w.chance(10), !p.steady && w.chance(10), !p.steady && w.chance(4)
+	p.comes(at, p.steady || !w.chance(5))
+	p.shops(at.Add(2*time.Minute), span/2)
+	if w.busy {
+		p.shops(at.Add(2*time.Minute), span/2)
+	}
+	if !p.steady {
+		p.changesHerMind(at.Add(2 * time.Minute))
+	}
+}
+
+func (w *World) chance(oneIn int) bool { return w.rng.IntN(oneIn) == 0 }
+
+// shares makes her a second id with another's address.
+func (p *person) shares(with *person) {
+	p.email = with.email
+	for _, other := range p.w.people {
+		if other.email == p.email {
+			other.steady = false
 		}
 	}
-	p.bounces, p.complains, p.unsubscribes = !p.steady && chance(10), !p.steady && chance(10), !p.steady && chance(4)
+}
+
+// comes makes her known.
+func (p *person) comes(at time.Time, agrees bool) {
+	w := p.w
 	p.at(at, p.identify())
-	if p.steady || !chance(5) {
+	if agrees {
 		p.at(at.Add(w.some(2*time.Minute)), p.grant("marketing", "email"))
 		p.at(at.Add(w.some(2*time.Minute)), p.grant("personalization", ""))
 	}
-	at = at.Add(2 * time.Minute)
-	for range 1 + w.rng.IntN(2) {
-		p.at(at.Add(w.some(span/2)), p.track("Product Added", map[string]any{"product_id": p.product(), "price": 10.0 + float64(w.rng.IntN(40))}))
-	}
-	for range w.rng.IntN(2) {
-		p.at(at.Add(w.some(span/2)), p.track("Product Viewed", map[string]any{"product_id": p.product()}))
-	}
-	if chance(3) {
-		p.at(at.Add(w.some(span/2)), p.track("Order Completed", map[string]any{"order_id": p.message()}))
-	}
-	if chance(3) {
-		p.at(at.Add(w.some(span/2)), p.answer())
-	}
-	if chance(5) {
-		p.at(at.Add(w.some(span/2)), p.request())
-	}
-	if p.steady {
-		return
-	}
-	if chance(4) {
-		p.at(at.Add(w.some(span/2)), p.withdraw("marketing", "email"))
-		if chance(2) {
-			p.at(at.Add(span/2+w.some(span/4)), p.grant("marketing", "email"))
-			p.at(at.Add(span/2+w.some(span/4)), p.track("Product Added", map[string]any{"product_id": p.product(), "price": 30.0}))
+}
+
+// shops does what this history's journeys are about, some time within a while.
+func (p *person) shops(from time.Time, within time.Duration) {
+	w := p.w
+	at := func() time.Time { return from.Add(w.some(within)) }
+	order := func(at time.Time) { p.at(at, p.track("Order Completed", map[string]any{"order_id": p.message()})) }
+	if w.has("cart") {
+		added := at()
+		p.at(added, p.track("Product Added", map[string]any{"product_id": p.product(), "price": 12.0 + float64(w.rng.IntN(40))}))
+		if w.chance(5) { // bought in the very minute in which the mail falls due
+			order(added.Add(time.Hour + w.some(2*time.Minute)))
 		}
 	}
-	if chance(8) {
-		p.at(at.Add(w.some(span/2)), p.erase())
-		if chance(2) {
-			back := at.Add(span/2 + w.some(span/4))
-			p.at(back, p.identify())
-			p.at(back.Add(time.Minute), p.grant("marketing", "email"))
-			p.at(back.Add(time.Minute), p.grant("personalization", ""))
-			p.at(back.Add(2*time.Minute+w.some(span/4)), p.track("Product Added", map[string]any{"product_id": p.product(), "price": 30.0}))
+	if w.has("browse") || w.has("keen") {
+		for range 1 + w.rng.IntN(2) {
+			p.at(at(), p.track("Product Viewed", map[string]any{"product_id": p.product()}))
+		}
+	}
+	if w.has("taste") {
+		p.at(at(), p.answer())
+	}
+	if w.has("thanks") || w.chance(8) {
+		order(at())
+	}
+	if w.chance(8) {
+		p.at(at(), p.request())
+	}
+}
+
+func (w *World) has(journey string) bool { return w.releases[0].Journeys[journey] != nil }
+
+// changesHerMind takes back, gives anew, moves, goes, and comes back.
+func (p *person) changesHerMind(from time.Time) {
+	w := p.w
+	at := func() time.Time { return from.Add(w.some(span / 2)) }
+	later := func() time.Time { return from.Add(span/2 + w.some(span/4)) }
+	if w.chance(4) {
+		p.at(at(), p.withdraw("marketing", "email"))
+		if w.chance(2) {
+			p.at(later(), p.grant("marketing", "email"))
+			p.shops(from.Add(span/2), span/4)
+		}
+	}
+	if w.chance(10) {
+		p.at(at(), p.move())
+	}
+	if w.chance(8) {
+		p.at(at(), p.erase())
+		if w.chance(2) {
+			back := later()
+			p.comes(back, true)
+			p.shops(back.Add(2*time.Minute), span/4)
 		}
 	}
 }
 
 // ambush has her do, in the very moment in which a mail of hers may leave, what
-// must stop it or comes too late.
-func (p *person) ambush() {
-	switch p.w.rng.IntN(5) {
+// must stop it or comes too late; and now and then another worker begins the same.
+func (p *person) ambush(t *task) {
+	if p.w.rng.IntN(2) == 0 {
+		p.w.later(p.w.now.Add(p.w.some(50*time.Millisecond)), t.again)
+	}
+	switch p.w.rng.IntN(6) {
 	case 0, 1:
 		p.at(p.w.now, p.withdraw("marketing", "email"))
 	case 2, 3:
 		p.at(p.w.now, p.track("Order Completed", map[string]any{"order_id": p.message()}))
 	case 4:
 		p.at(p.w.now, p.erase())
+	case 5:
+		p.at(p.w.now, p.move())
 	}
 }
 
@@ -181,6 +224,12 @@ func (p *person) identify() call {
 		}
 		return p.answered(i.collect.Collect(ctx, c, server))
 	}}
+}
+
+// move gives her another address, by an identify like any other.
+func (p *person) move() call {
+	p.email = p.id + "@elsewhere.example"
+	return p.identify()
 }
 
 func (p *person) track(event string, props map[string]any) call {

@@ -110,7 +110,7 @@ func (s *stream) deliver(c item.Change, first bool) {
 		defer i.journey.Done(ctx)
 		return i.journey.Work(ctx, c)
 	}
-	w.spawn(string(s.consumer)+" "+c.Key.SK, customer, run, func(err error) {
+	t := w.spawn(string(s.consumer)+" "+c.Key.SK, customer, run, func(err error) {
 		switch {
 		case err == nil && first:
 			s.next(c.Key)
@@ -119,4 +119,5 @@ func (s *stream) deliver(c item.Change, first bool) {
 			w.later(w.now.Add(time.Second+w.some(30*time.Second)), func() { s.deliver(c, true) })
 		}
 	})
+	t.again = func() { s.deliver(c, false) }
 }

@@ -22,6 +22,7 @@ type task struct {
 	err      error
 	resume   chan struct{}
 	done     func(error)
+	again    func() // the same invocation by another worker; nil: none
 
 	calls    int  // port calls
 	troubled bool // by a fault or a conflict: its calls are not counted against the bound
@@ -39,7 +40,7 @@ var (
 )
 
 // spawn begins an invocation on a warm instance or a new one.
-func (w *World) spawn(name, about string, run func(context.Context, *instance) error, done func(error)) {
+func (w *World) spawn(name, about string, run func(context.Context, *instance) error, done func(error)) *task {
 	t := &task{w: w, name: name, about: about, begun: w.writes, deadline: w.now.Add(lifetime), resume: make(chan struct{}), done: done}
 	t.inst = w.instance(t)
 	w.running = append(w.running, t)
@@ -55,6 +56,7 @@ func (w *World) spawn(name, about string, run func(context.Context, *instance) e
 		}()
 		t.err = run(context.Background(), t.inst)
 	}
+	return t
 }
 
 // park gives the other tasks their turn. It returns false when the process died

@@ -31,6 +31,7 @@ type watch struct {
 	visits   map[string]string      // message -> (run, step, visit)
 	sends    map[string]*engine.Run // message -> the run when it fell due
 	docs     map[item.Key]document
+	epochs   map[string]int64 // of customers, as GATE has it
 	claims   map[string][]claimed
 	started  map[string]int           // by journey
 	states   map[string]message.State // of messages
@@ -57,7 +58,7 @@ func (o *watch) init(w *World) {
 	*o = watch{
 		w: w, listed: map[item.Key]*listed{}, overdue: map[item.Key]overdue{}, letters: map[string]*letter{},
 		reported: map[string]bool{}, ledgers: map[string][]consent.Entry{}, facts: map[string][]stored{},
-		entries: map[string]string{}, visits: map[string]string{}, sends: map[string]*engine.Run{}, docs: map[item.Key]document{}, claims: map[string][]claimed{}, started: map[string]int{}, states: map[string]message.State{}, failures: map[string]int{}, told: map[string]int{},
+		entries: map[string]string{}, visits: map[string]string{}, sends: map[string]*engine.Run{}, docs: map[item.Key]document{}, epochs: map[string]int64{}, claims: map[string][]claimed{}, started: map[string]int{}, states: map[string]message.State{}, failures: map[string]int{}, told: map[string]int{},
 	}
 }
 
@@ -82,6 +83,10 @@ func (o *watch) change(t *task, c *item.Change) {
 	case c.Key.PK == item.PKPace && sk == item.SKPace:
 		o.braked = o.w.now
 	case !hers:
+	case sk == item.SKGate && c.New != nil && c.New.E < o.epochs[customer]:
+		o.w.violate(customer, "GATE went back to epoch %d", c.New.E)
+	case c.New != nil && c.New.E < o.epochs[customer]:
+		o.w.result.Reached[PastErasure]++ // by somebody who read before: absent, and swept
 	case sk == item.SKGate:
 		o.gate(t, customer, c)
 	case strings.HasPrefix(sk, item.PrefixRun):

@@ -49,9 +49,7 @@ func (o *watch) gate(t *task, customer string, c *item.Change) {
 	if c.New.Size() > message.MaxGate {
 		o.w.violate(customer, "GATE has %d bytes", c.New.Size())
 	}
-	if c.New.E < oldEpoch {
-		o.w.violate(customer, "GATE went back from epoch %d to %d", oldEpoch, c.New.E)
-	}
+	o.epochs[customer] = c.New.E
 	if after.Erased != 0 {
 		left := *after
 		left.Erased, left.Ledger = 0, consent.Head{}

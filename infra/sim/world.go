@@ -45,6 +45,7 @@ type World struct {
 	writes  int                  // commits so far: the order of everything that happened
 
 	bytes  bool // through the handlers' bytes
+	busy   bool // several journeys, and more of everything
 	rates  map[Fault]float64
 	calm   bool     // faults have stopped
 	plan   []Strike // instead of rates
@@ -126,6 +127,7 @@ func newWorld(seed uint64, o Options) *World {
 	w.store = memstore.New(func(string) time.Time { return w.now })
 	w.ses = &ses{w: w}
 	w.watch.init(w)
+	w.busy = rng.IntN(8) == 0
 	w.bytes = o.Bytes || o.Plan == nil && o.Scout == nil && rng.IntN(bytesOneIn) == 0
 	w.streams = newStreams(w)
 	w.releases = w.choose(o.Journeys)
