@@ -53,7 +53,7 @@ func (w Writer) Write(p *Profile, values map[string]any, at int64) (changed bool
 			dropped = append(dropped, *d)
 			continue
 		}
-		if p.set(name, w.Plan.Traits[name], value, at) {
+		if p.Say(name, w.Plan.Traits[name], value, at) {
 			changed = true
 		}
 	}
@@ -85,8 +85,9 @@ func near(name string, pl *plan.Plan) string {
 	return ""
 }
 
-// set writes one trait; false when that changes nothing.
-func (p *Profile) set(name string, decl plan.Trait, value any, at int64) bool {
+// Say writes what was said of one trait at a time; false when that changes
+// nothing: it stands there, or something that was said later does. Null deletes.
+func (p *Profile) Say(name string, decl plan.Trait, value any, at int64) bool {
 	old, known := p.Traits[name]
 	if known && old.At > at {
 		return false

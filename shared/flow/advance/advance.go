@@ -39,7 +39,7 @@ func (s *Service) Fact(ctx context.Context, customer string, in Fact) error {
 		return err
 	}
 	c, err := s.open(ctx, customer, live, &in.Fact)
-	if err != nil || c == nil {
+	if err != nil || c == nil || in.Epoch < c.epoch {
 		return err
 	}
 	for _, key := range c.interested(&in.Fact) {
@@ -53,6 +53,7 @@ func (s *Service) Fact(ctx context.Context, customer string, in Fact) error {
 // Fact is a fact with what a decision needs besides.
 type Fact struct {
 	fact.Fact
+	Epoch    int64            // of the stored item: what is older than hers is of a self that was erased
 	Purposes []string         // why it is kept; nil: every journey may see it
 	Old      *profile.Profile // the profile before a profile change
 }

@@ -46,14 +46,14 @@ func factOf(live *release.Release, before, after *item.Item) (*Fact, error) {
 		if err := after.Decode(&e); err != nil {
 			return nil, err
 		}
-		return &Fact{Fact: EventFact(e), Purposes: purposes(live, e.Name)}, nil
+		return &Fact{Fact: EventFact(e), Epoch: after.E, Purposes: purposes(live, e.Name)}, nil
 	case strings.HasPrefix(after.SK, item.PrefixResponse):
 		var r fact.Response
 		if err := after.Decode(&r); err != nil {
 			return nil, err
 		}
 		f := fact.Fact{Kind: fact.KindResponse, ID: after.SK, Name: r.Survey, At: r.At, In: r.In, Props: r.Answers, Imported: r.Imported}
-		return &Fact{Fact: f, Purposes: surveyPurposes(live, r.Survey)}, nil
+		return &Fact{Fact: f, Epoch: after.E, Purposes: surveyPurposes(live, r.Survey)}, nil
 	case after.SK == item.SKProfile:
 		return profileFact(before, after)
 	}
@@ -74,7 +74,7 @@ func profileFact(before, after *item.Item) (*Fact, error) {
 		Kind: fact.KindProfile, ID: after.SK + "#" + strconv.FormatInt(after.V, 10) + "#" + after.W,
 		At: p.At, In: ident.Stamp(p.In), By: p.By, Hops: p.Hops, Imported: p.Imported,
 	}
-	return &Fact{Fact: f, Old: &old}, nil
+	return &Fact{Fact: f, Epoch: after.E, Old: &old}, nil
 }
 
 // EventFact is a stored event as the engine sees it.

@@ -23,7 +23,7 @@ func (s *Service) Reconsider(ctx context.Context, customer, journey string, stor
 	}
 	f, err := factOf(live, nil, stored)
 	j := live.Journeys[journey]
-	if err != nil || f == nil || j == nil || !j.Enters(f.Fact) {
+	if err != nil || f == nil || f.Epoch < c.epoch || j == nil || !j.Enters(f.Fact) {
 		return nil, err
 	}
 	in := engine.Input{Customer: customer, Epoch: c.epoch, Key: engine.EntryKey(j, &f.Fact), Fact: &f.Fact, Clock: f.In.Time()}

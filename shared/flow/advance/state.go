@@ -72,11 +72,16 @@ func (s *Service) open(ctx context.Context, customer string, live *release.Relea
 	return c, nil
 }
 
+// reload reads her anew after a conflict. Who was erased and came back counts as
+// erased: what is being worked is her old self's.
 func (c *customerState) reload(ctx context.Context) error {
+	epoch := c.epoch
 	if err := c.readRuns(ctx); err != nil {
 		return err
 	}
-	return c.readGate(ctx)
+	err := c.readGate(ctx)
+	c.erased = c.erased || c.epoch != epoch
+	return err
 }
 
 func (c *customerState) readRuns(ctx context.Context) error {

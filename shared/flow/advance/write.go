@@ -135,8 +135,8 @@ func (s *Service) set(ctx context.Context, c *customerState, run *storedRun) err
 	return fmt.Errorf("profile is written by others all the time: %w", flow.ErrThrottled)
 }
 
-// changed is the profile with the run's values; false when they stand there
-// already, since this run's commands may be carried out twice.
+// changed is the profile with the run's values; false when they, or later ones,
+// stand there already, since this run's commands may be carried out twice, and late.
 func (s *Service) changed(ctx context.Context, c *customerState, r *engine.Run) (*profile.Profile, bool, error) {
 	now := s.Clock.Now(c.customer)
 	p := profile.Profile{}
@@ -147,20 +147,12 @@ func (s *Service) changed(ctx context.Context, c *customerState, r *engine.Run) 
 	if before != nil {
 		p = *before
 	}
-	traits := make(map[string]profile.Trait, len(p.Traits)+1)
-	for name, t := range p.Traits {
-		traits[name] = t
-	}
+	p.Traits = maps.Clone(p.Traits)
 	changed := false
 	for name, v := range r.Out.Set {
-		decl := c.live.Plan.Traits[name]
-		t := profile.NewTrait(decl, v, r.At.Milli())
-		if old, ok := traits[name]; ok && old.At == t.At {
-			continue
-		}
-		traits[name], changed = t, true
+		changed = p.Say(name, c.live.Plan.Traits[name], v, r.At.Milli()) || changed
 	}
-	p.Traits, p.By, p.Hops = traits, r.Journey, r.Hops+1
+	p.By, p.Hops = r.Journey, r.Hops+1
 	p.At, p.In = now.UnixMilli(), string(ident.NewStamp(now, s.Tokens.Seq()))
 	return &p, changed, nil
 }
