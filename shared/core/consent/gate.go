@@ -5,6 +5,7 @@ package consent
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/kesher-io/kesher/shared/core/plan"
 )
@@ -84,6 +85,17 @@ type Claim struct {
 	Token   string `json:"w"`           // tells this claim from any other of the same message
 	Again   bool   `json:"g,omitempty"` // the one resend that a service message may opt into
 	By      string `json:"b,omitempty"` // one machine: the process that claimed
+}
+
+// InFlight are the messages whose claim came first and whose worker may still be
+// sending them, by the real clock: nothing that is written now stops them.
+func (g *Gate) InFlight(real time.Time) (messages []string) {
+	for _, c := range g.Claims {
+		if c.Lease > real.UnixMilli() {
+			messages = append(messages, c.Message)
+		}
+	}
+	return messages
 }
 
 // Name of a permission: purpose alone is data use, with a channel it is contact.

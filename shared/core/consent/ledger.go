@@ -31,8 +31,10 @@ type Entry struct {
 	Cause     string    `json:"cause"` // messageId
 	Release   string    `json:"release,omitempty"`
 	Epoch     int64     `json:"epoch,omitempty"`
-	Prev      string    `json:"prev"`
-	Hash      string    `json:"hash"`
+	// InFlight are the messages that a no could not stop any more (A03).
+	InFlight []string `json:"in_flight,omitempty"`
+	Prev     string   `json:"prev"`
+	Hash     string   `json:"hash"`
 }
 
 // Head is the newest entry of a history.

@@ -261,6 +261,28 @@ func TestStatementToldAgainChangesNothing(t *testing.T) {
 	}
 }
 
+// A03: what a withdrawal came too late for is on record beside it.
+func TestA03WhatWasClaimedBeforeAWithdrawalIsLoggedAsInFlight(t *testing.T) {
+	f := setup(t)
+	f.apply("dana", grant(start))
+	g := f.gate("dana")
+	real := f.clock.Real()
+	g.Claims = []consent.Claim{{Message: "sent-long-ago-0", Lease: real.UnixMilli()}, {Message: "under-way-0", Lease: real.Add(time.Second).UnixMilli()}}
+	f.put(item.C("dana", item.SKGate), g)
+	f.clock.Advance(time.Millisecond)
+	f.apply("dana", withdraw(f.clock.Now("")))
+	history := f.ledger("dana")
+	if got := history[len(history)-1]; got.State != consent.Withdrawn || !slices.Equal(got.InFlight, []string{"under-way-0"}) {
+		t.Fatalf("the ledger says %+v", got)
+	}
+	if len(history[0].InFlight) != 0 {
+		t.Fatalf("a grant stops nothing: %+v", history[0])
+	}
+	if err := consent.Verify(history, f.gate("dana").Ledger); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestA03WithdrawalWinsOverAClaimThatReadBefore(t *testing.T) {
 	f := setup(t)
 	f.apply("dana", grant(start))

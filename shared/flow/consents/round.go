@@ -106,6 +106,9 @@ func (d *draft) say(st consent.Statement, before consent.Permission) error {
 	}
 	e := consent.NewEntry(&st, before.State, after.State, d.now)
 	e.Release, e.Epoch = d.t.rel.ID, d.s.epoch
+	if after.State.Refused() {
+		e.InFlight = d.s.gate.InFlight(d.t.w.Clock.Real())
+	}
 	d.s.gate.Ledger = e.Follow(d.s.gate.Ledger)
 	after.Ledger = consent.LedgerSK(e.N)
 	if d.s.gate.States == nil {
