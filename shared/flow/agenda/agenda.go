@@ -78,6 +78,9 @@ func (w Writer) change(ctx context.Context, customer string, epoch int64, edit f
 		if err != nil {
 			return err
 		}
+		if read != nil && read.E > epoch {
+			return nil // she was erased meanwhile: with her went what was to be done
+		}
 		if read != nil && read.E < epoch {
 			a = Agenda{}
 		}
