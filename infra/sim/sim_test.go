@@ -1,6 +1,8 @@
 package sim_test
 
 import (
+	_ "embed"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -9,7 +11,10 @@ import (
 	"github.com/kesher-io/kesher/infra/sim"
 )
 
-// fresh histories, other ones on every run: what the whole is for.
+//go:embed testdata/seeds.txt
+var seeds string
+
+// Fresh histories, other ones on every run: what the whole is for.
 func TestNoPromiseBreaksInFreshHistories(t *testing.T) {
 	n := 1000
 	if testing.Short() {
@@ -30,10 +35,23 @@ func TestNoPromiseBreaksInFreshHistories(t *testing.T) {
 	}
 }
 
+func TestNoPromiseBreaksInHistoriesThatOnceBrokeOne(t *testing.T) {
+	for line := range strings.Lines(seeds) {
+		number, why, _ := strings.Cut(strings.TrimSpace(line), " ")
+		seed, err := strconv.ParseUint(number, 10, 64)
+		if err != nil {
+			continue // a comment
+		}
+		if r := sim.Run(seed, sim.Options{People: 20}); len(r.Violations) > 0 {
+			t.Errorf("seed %d (%s): %s", seed, why, r.Violations[0])
+		}
+	}
+}
+
 func TestOneSeedIsOneHistory(t *testing.T) {
 	tell := func(seed uint64) string {
 		out := &strings.Builder{}
-		sim.Run(seed, sim.Options{People: 10, Trace: func(about, line string) { out.WriteString(about + " " + line + "\n") }})
+		sim.Run(seed, sim.Options{People: 10, Bytes: seed == 0, Trace: func(about, line string) { out.WriteString(about + " " + line + "\n") }})
 		return out.String()
 	}
 	for seed := range uint64(8) {
