@@ -42,35 +42,34 @@ func (h *handler) whole(w http.ResponseWriter, out collect.Outcome, err error) {
 	}
 }
 
-func (h *handler) consents(w http.ResponseWriter, r *http.Request, t taken) {
-	c, refusal := events.DecodeConsent(t.body)
+// one works a body that is one call of ours, taken or refused as a whole.
+func one[C any](h *handler, w http.ResponseWriter, body []byte, decode func([]byte) (*C, *events.Refusal), work func(*C) (collect.Outcome, error)) {
+	c, refusal := decode(body)
 	if refusal != nil {
 		h.whole(w, h.Flow.Refuse(refusal), nil)
 		return
 	}
-	out, err := h.Flow.Consent(r.Context(), c, t.src)
+	out, err := work(c)
 	h.whole(w, out, err)
+}
+
+func (h *handler) consents(w http.ResponseWriter, r *http.Request, t taken) {
+	one(h, w, t.body, events.DecodeConsent, func(c *events.ConsentCall) (collect.Outcome, error) {
+		return h.Flow.Consent(r.Context(), c, t.src)
+	})
 }
 
 func (h *handler) responses(w http.ResponseWriter, r *http.Request, t taken) {
-	c, refusal := events.DecodeResponse(t.body)
-	if refusal != nil {
-		h.whole(w, h.Flow.Refuse(refusal), nil)
-		return
-	}
-	c.Survey = r.PathValue("survey")
-	out, err := h.Flow.Respond(r.Context(), c, t.src)
-	h.whole(w, out, err)
+	one(h, w, t.body, events.DecodeResponse, func(c *events.SurveyResponse) (collect.Outcome, error) {
+		c.Survey = r.PathValue("survey")
+		return h.Flow.Respond(r.Context(), c, t.src)
+	})
 }
 
 func (h *handler) messages(w http.ResponseWriter, r *http.Request, t taken) {
-	c, refusal := events.DecodeMessage(t.body)
-	if refusal != nil {
-		h.whole(w, h.Flow.Refuse(refusal), nil)
-		return
-	}
-	out, err := h.Flow.Message(r.Context(), c, t.src)
-	h.whole(w, out, err)
+	one(h, w, t.body, events.DecodeMessage, func(c *events.MessageCall) (collect.Outcome, error) {
+		return h.Flow.Message(r.Context(), c, t.src)
+	})
 }
 
 // items stores what is sold. Nothing is stored when one of them is refused.

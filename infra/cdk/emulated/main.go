@@ -6,8 +6,6 @@
 package main
 
 import (
-	"context"
-	"fmt"
 	"os"
 	"strings"
 
@@ -15,39 +13,19 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/jsii-runtime-go"
 
-	"github.com/kesher-io/kesher/infra/binaries"
+	"github.com/kesher-io/kesher/infra/cdk/synth"
 	"github.com/kesher-io/kesher/infra/stack"
 )
 
 func main() {
-	defer jsii.Close()
-	if err := run(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		jsii.Close() // os.Exit runs nothing that was deferred
-		os.Exit(1)
-	}
+	synth.Main(func() awscdk.IStackSynthesizer { return awscdk.NewCliCredentialsStackSynthesizer(nil) }, adapt)
 }
 
-func run() error {
-	app := awscdk.NewApp(&awscdk.AppProps{PostCliContext: &stack.Context, AnalyticsReporting: jsii.Bool(false)})
-	given, _ := app.Node().GetAllContext(nil).(map[string]any)
-	settings, err := stack.ReadSettings(given)
-	if err != nil {
-		return err
-	}
-	folder, err := binaries.Build(context.Background(), ".", string(settings.Arch), binaries.Functions...)
-	if err != nil {
-		return err
-	}
-	stacks := stack.New(app, stack.Props{Settings: settings, Bootstraps: folder, Synthesizer: func() awscdk.IStackSynthesizer {
-		return awscdk.NewCliCredentialsStackSynthesizer(nil)
-	}})
+func adapt(stacks stack.Stacks) {
 	add(stacks.App, "DeliverRole", "Allow", "ses:SendEmail", "ses:SendRawEmail")
 	if role, action, ok := strings.Cut(os.Getenv("TAKE_AWAY"), "="); ok {
 		add(stacks.App, role, "Deny", action)
 	}
-	app.Synth(nil)
-	return nil
 }
 
 // add gives a role one more policy, about everything.
