@@ -49,8 +49,8 @@ SEEDS ?= 1000
 sim: ## play random histories against every promise (SEEDS=n, or SEED=x to read one)
 	@go run ./infra/sim/cmd -seeds $(SEEDS) $(if $(SEED),-seed $(SEED))
 
-bench: ## the benchmarks of QUALITY section 1
-	go test -run '^$$' -bench . -benchmem ./shared/core/... ./shared/local/... ./functions/... ./infra/onebox
+bench: ## print every figure that has a budget, measured (ONLY=Render prints that one)
+	@go run ./infra/bench $(ONLY)
 
 checklist: ## which numbered behaviours are covered, and by which test
 	@go run ./infra/checklist
