@@ -7,6 +7,7 @@ package address
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/kesher-io/kesher/shared/core/consent"
@@ -37,17 +38,20 @@ type Mover struct {
 // Move is one change of where a customer's mail goes.
 type Move struct {
 	Customer string
+	// Epoch is hers as the move was decided: once it is another, ErrErased.
+	Epoch int64
 	// To is the new address; "" gives the present one up.
 	To profile.Secret
 	// Imported: history tells of the address, not a living customer. It does not
 	// lift what an erasure left behind (A38).
 	Imported bool
 	// Edit changes the rest of the profile in the same write. It may be called
-	// several times; an error ends the move.
-	Edit func(*profile.Profile, *consent.Gate) error
-	// Also is written in the same transaction; a conflict on it is the caller's.
-	Also []flow.Op
+	// several times.
+	Edit func(*profile.Profile, *consent.Gate)
 }
+
+// ErrErased: she was erased since the move was decided; nothing was moved.
+var ErrErased = errors.New("the customer was erased meanwhile")
 
 const maxAttempts = 16
 
@@ -55,26 +59,14 @@ const maxAttempts = 16
 func (m Mover) Move(ctx context.Context, rel *release.Release, mv Move) error {
 	for range maxAttempts {
 		done, err := m.round(ctx, rel, &mv)
-		conflict, ok := flow.AsConflict(err)
-		switch {
-		case ok && among(conflict.Key, mv.Also):
-			return err
-		case ok:
+		if _, conflict := flow.AsConflict(err); conflict {
 			continue
-		case err != nil || done:
+		}
+		if done || err != nil {
 			return err
 		}
 	}
 	return fmt.Errorf("address is written by others all the time: %w", flow.ErrThrottled)
-}
-
-func among(k item.Key, ops []flow.Op) bool {
-	for _, op := range ops {
-		if op.Item.Key == k {
-			return true
-		}
-	}
-	return false
 }
 
 // Confirm makes the pending address of this hash the one her mail goes to; false
@@ -88,13 +80,18 @@ func (m Mover) Confirm(ctx context.Context, customer string, rel *release.Releas
 	if p.profile.Pending == "" || p.profile.PendingHash != hash || now >= p.profile.PendingTill {
 		return false, nil
 	}
-	err = m.Move(ctx, rel, Move{Customer: customer, To: p.profile.Pending, Edit: func(doc *profile.Profile, _ *consent.Gate) error {
-		doc.Pending, doc.PendingHash, doc.PendingTill = "", "", 0
+	edit := func(doc *profile.Profile, _ *consent.Gate) {
+		if doc.PendingHash == hash {
+			doc.Pending, doc.PendingHash, doc.PendingTill = "", "", 0
+		}
 		if decl, ok := rel.Plan.Traits[profile.TraitEmail]; ok {
 			doc.Set(profile.TraitEmail, profile.NewTrait(decl, p.profile.Pending.Reveal(), now))
 		}
-		return nil
-	}})
+	}
+	err = m.Move(ctx, rel, Move{Customer: customer, Epoch: p.epoch, To: p.profile.Pending, Edit: edit})
+	if errors.Is(err, ErrErased) {
+		return false, nil
+	}
 	return err == nil, err
 }
 
@@ -155,6 +152,9 @@ func (m Mover) round(ctx context.Context, rel *release.Release, mv *Move) (done 
 	if err := x.read(ctx, mv); err != nil {
 		return false, err
 	}
+	if x.self.epoch != mv.Epoch {
+		return false, ErrErased
+	}
 	if x.self.gate.Erased != 0 {
 		x.self.gate.Revive()
 		gate, err := m.putGate(x.self)
@@ -163,9 +163,7 @@ func (m Mover) round(ctx context.Context, rel *release.Release, mv *Move) (done 
 		}
 		return false, m.Store.Write(ctx, gate)
 	}
-	if err := mv.Edit(&x.self.profile, &x.self.gate); err != nil {
-		return false, err
-	}
+	mv.Edit(&x.self.profile, &x.self.gate)
 	if must := x.binding(rel.Plan, m.Clock.Now(mv.Customer)); len(must) > 0 {
 		// What binds at the new address binds her before she has it: should the
 		// second write never come, there is a mail too few, and none too many.
@@ -179,7 +177,7 @@ func (m Mover) round(ctx context.Context, rel *release.Release, mv *Move) (done 
 	if err != nil {
 		return false, err
 	}
-	return true, m.Store.Write(ctx, append(ops, mv.Also...)...)
+	return true, m.Store.Write(ctx, ops...)
 }
 
 // stamp marks the profile as written now, by a call.

@@ -102,11 +102,22 @@ func (s *Service) Collect(ctx context.Context, c *events.Call, src Source) (Outc
 		return Outcome{}, err
 	}
 	out, err := s.call(ctx, rel, c, src)
-	return s.counted(c.Type, out), err
+	return s.ended(c.Type, out, err)
 }
 
 // Refuse counts what was refused before it could be worked.
 func (s *Service) Refuse(r *events.Refusal) Outcome { return s.counted("", refused(r)) }
+
+// ended is the end of a call: one that failed comes again, and is counted then.
+func (s *Service) ended(typ string, out Outcome, err error) (Outcome, error) {
+	if errors.Is(err, errErased) {
+		out, err = refused(beforeErasure), nil
+	}
+	if err != nil {
+		return out, err
+	}
+	return s.counted(typ, out), nil
+}
 
 // counted counts an outcome by its reason.
 func (s *Service) counted(typ string, out Outcome) Outcome {
@@ -229,7 +240,21 @@ func (w *work) snapshot(ctx context.Context) error {
 	return w.reopen(ctx)
 }
 
-func (w *work) reopen(ctx context.Context) error { return w.st.read(ctx, w.Store) }
+// reopen reads the subject anew, after somebody wrote of her. A call that read her
+// before she was erased tells of who is forgotten, whatever its time.
+func (w *work) reopen(ctx context.Context) error {
+	epoch := w.st.epoch
+	if err := w.st.read(ctx, w.Store); err != nil {
+		return err
+	}
+	if w.st.epoch != epoch {
+		return errErased
+	}
+	return nil
+}
+
+// errErased: she was erased while the call was worked.
+var errErased = errors.New("the customer was erased meanwhile")
 
 func authority(k Kind) consent.Authority {
 	if k == Server {

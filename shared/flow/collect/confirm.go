@@ -2,6 +2,7 @@ package collect
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"time"
@@ -60,11 +61,15 @@ func (s *Service) Address(ctx context.Context, customer string, to profile.Secre
 		return err
 	}
 	st, err := s.open(ctx, subject{key: customer, pk: item.CustomerPK(customer)})
-	if err != nil || st.profile != nil && st.profile.AddressHash == s.Keys.Address(to.Reveal()) {
+	if err != nil || st.profile == nil || st.profile.AddressHash == s.Keys.Address(to.Reveal()) {
 		return err
 	}
 	w := &work{Service: s, rel: rel, src: Source{Kind: Public}, c: &events.Call{}, st: st, m: moment{at: st.now.UnixMilli()}}
-	return w.ask(ctx, to, func(*profile.Profile, *consent.Gate) bool { return false })
+	err = w.ask(ctx, to, func(*profile.Profile, *consent.Gate) bool { return false })
+	if errors.Is(err, errErased) {
+		return nil
+	}
+	return err
 }
 
 func (w *work) askOps(ctx context.Context, p profile.Profile, hash string) ([]flow.Op, error) {

@@ -20,7 +20,7 @@ func (s *Service) Consent(ctx context.Context, c *events.ConsentCall, src Source
 		return Outcome{}, err
 	}
 	out, err := s.consent(ctx, rel, c, src)
-	return s.counted(events.TypeConsent, out), err
+	return s.ended(events.TypeConsent, out, err)
 }
 
 func (s *Service) consent(ctx context.Context, rel *release.Release, c *events.ConsentCall, src Source) (Outcome, error) {

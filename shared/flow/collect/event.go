@@ -111,10 +111,6 @@ func (w *work) storing(ctx context.Context, sk func(time.Time) string, makeOps f
 		if err := w.reopen(ctx); err != nil {
 			return err
 		}
-		if r := w.st.refuses(w.m.at); r != nil {
-			w.out = refused(r)
-			return nil
-		}
 	}
 	return errContended
 }

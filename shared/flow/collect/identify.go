@@ -65,9 +65,12 @@ func (w *work) traits(ctx context.Context, given map[string]any) error {
 	switch {
 	case move.to != nil:
 		err = w.mover().Move(ctx, w.rel, address.Move{
-			Customer: w.st.key, To: *move.to, Imported: w.src.Import,
-			Edit: func(p *profile.Profile, gate *consent.Gate) error { edit(p, gate); return nil },
+			Customer: w.st.key, Epoch: w.st.epoch, To: *move.to, Imported: w.src.Import,
+			Edit: func(p *profile.Profile, gate *consent.Gate) { edit(p, gate) },
 		})
+		if errors.Is(err, address.ErrErased) {
+			return errErased
+		}
 	case move.ask != "":
 		err = w.ask(ctx, move.ask, edit)
 	default:
@@ -115,9 +118,6 @@ func (w *work) writeProfile(ctx context.Context, edit func(*profile.Profile, *co
 		}
 		if err := w.reopen(ctx); err != nil {
 			return err
-		}
-		if w.out.Refused = w.st.refuses(w.m.at); w.out.Refused != nil {
-			return nil
 		}
 	}
 	return errContended

@@ -21,5 +21,5 @@ func (s *Service) Item(ctx context.Context, it *events.Item, src Source) (Outcom
 	if err := put.Encode(it); err != nil {
 		return Outcome{}, err
 	}
-	return s.counted("item", Outcome{}), s.Store.Write(ctx, flow.Put(put, flow.Any))
+	return s.ended("item", Outcome{}, s.Store.Write(ctx, flow.Put(put, flow.Any)))
 }

@@ -21,7 +21,7 @@ func (s *Service) Message(ctx context.Context, c *events.MessageCall, src Source
 		return Outcome{}, err
 	}
 	out, err := s.message(ctx, rel, c, src)
-	return s.counted("message", out), err
+	return s.ended("message", out, err)
 }
 
 func (s *Service) message(ctx context.Context, rel *release.Release, c *events.MessageCall, src Source) (Outcome, error) {

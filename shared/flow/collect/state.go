@@ -65,10 +65,12 @@ func (st *state) read(ctx context.Context, store flow.Store) error {
 // to somebody who is forgotten. What happens since begins a new customer.
 func (st *state) refuses(at int64) *events.Refusal {
 	if at < max(st.gate.Erased, st.gate.Since) {
-		return events.Refuse(events.Erased, "timestamp", "lies before the customer was erased")
+		return beforeErasure
 	}
 	return nil
 }
+
+var beforeErasure = events.Refuse(events.Erased, "timestamp", "lies before the customer was erased")
 
 // apply writes consent of the subject.
 func (st *state) apply(ctx context.Context, w consents.Writer, rel *release.Release, said []consent.Statement, also ...flow.Op) (consents.Result, error) {

@@ -26,7 +26,7 @@ func (s *Service) Respond(ctx context.Context, r *events.SurveyResponse, src Sou
 		return Outcome{}, err
 	}
 	out, err := s.respond(ctx, rel, r, src)
-	return s.counted(events.TypeSurvey, out), err
+	return s.ended(events.TypeSurvey, out, err)
 }
 
 func (s *Service) respond(ctx context.Context, rel *release.Release, r *events.SurveyResponse, src Source) (Outcome, error) {

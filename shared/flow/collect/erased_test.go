@@ -1,0 +1,98 @@
+package collect
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/kesher-io/kesher/shared/core/fact"
+	"github.com/kesher-io/kesher/shared/core/item"
+	"github.com/kesher-io/kesher/shared/core/profile"
+	"github.com/kesher-io/kesher/shared/flow"
+	"github.com/kesher-io/kesher/shared/flow/erase"
+)
+
+func (f *fixture) erase(user string) {
+	f.t.Helper()
+	e := erase.Service{Store: f.store, Clock: f.clock, Tokens: f.Tokens}
+	if _, err := e.Erase(context.Background(), f.Keys.Customer(user)); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+// Whatever read her before she was erased, and writes after: nothing of it makes
+// her a customer again.
+func TestA36ACallThatReadBeforeTheErasureBringsNothingBack(t *testing.T) {
+	ctx := context.Background()
+	calls := map[string]func(*fixture) error{}
+	for name, text := range map[string]string{
+		"a new address":     `"type":"identify","traits":{"email":"new@shop.example","first_name":"Dana"}`,
+		"a trait":           `"type":"identify","traits":{"first_name":"Dana"}`,
+		"an event":          `"type":"track","event":"Order Completed"`,
+		"a banner":          `"type":"group","context":{"consent":{"categoryPreferences":{"Advertising":false}}}`,
+		"a visitor's event": `"type":"identify","anonymousId":"a1"`,
+	} {
+		calls[name] = func(f *fixture) error {
+			_, err := f.Collect(ctx, call(f.t, `{"userId":"u1","timestamp":"2027-03-01T09:01:30Z",`+text+`}`), server)
+			return err
+		}
+	}
+	calls["an address to confirm"] = func(f *fixture) error {
+		_, err := f.Collect(ctx, call(f.t, `{"userId":"u1","type":"identify","traits":{"email":"new@shop.example"},"context":{"userHash":"`+f.hash("u1")+`"}}`), public)
+		return err
+	}
+	calls["an address from her page"] = func(f *fixture) error { return f.Address(ctx, f.Keys.Customer("u1"), "new@shop.example") }
+	calls["a confirmation"] = func(f *fixture) error {
+		_, err := f.mover().Confirm(ctx, f.Keys.Customer("u1"), f.rel, f.Keys.Address("pending@shop.example"))
+		return err
+	}
+	for name, work := range calls {
+		for _, last := range []bool{false, true} { // before the first, before the last of its calls of the store
+			f := setup(t)
+			f.lives("u1", "dana@shop.example")
+			f.agrees("u1")
+			f.taken(server, `{"type":"track","anonymousId":"a1","event":"Order Completed"}`)
+			f.taken(public, `{"type":"identify","userId":"u1","traits":{"email":"pending@shop.example"},"context":{"userHash":"`+f.hash("u1")+`"}}`)
+			f.clock.Advance(time.Minute)
+			s := &failing{Store: f.store, before: func() { f.erase("u1"); f.clock.Advance(time.Minute) }}
+			if last {
+				s = &failing{Store: &afterReads{Store: f.store, reads: 1, then: s.before}}
+			}
+			f.Store = s
+			if err := work(f); err != nil {
+				t.Fatal(err)
+			}
+			f.Store = f.store
+			if f.gate(f.pk("u1")).Erased == 0 {
+				t.Errorf("%s (%t): she is a customer again", name, last)
+			}
+			for _, it := range f.list(f.pk("u1"), "") {
+				if it.E > 0 && it.SK != item.SKGate && it.SK != item.SKAgenda && !strings.HasPrefix(it.SK, item.EventPrefix(fact.CustomerErased)) {
+					t.Errorf("%s (%t): left %s", name, last, it.SK)
+				}
+			}
+			var o profile.Owner
+			for _, address := range []string{"new@shop.example", "pending@shop.example"} {
+				if o = f.owner(address); o.Customer != "" {
+					t.Errorf("%s (%t): she owns %s", name, last, address)
+				}
+			}
+		}
+	}
+}
+
+// afterReads lets something happen after the first reads.
+type afterReads struct {
+	flow.Store
+	reads int
+	then  func()
+}
+
+func (s *afterReads) Get(ctx context.Context, c flow.Consistency, keys ...item.Key) ([]*item.Item, error) {
+	items, err := s.Store.Get(ctx, c, keys...)
+	if s.reads--; s.reads == 0 {
+		s.then()
+	}
+	return items, err
+}
