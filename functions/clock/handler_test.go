@@ -17,11 +17,6 @@ import (
 	"github.com/kesher-io/kesher/shared/testkit/memstore"
 )
 
-type noMetrics struct{}
-
-func (noMetrics) Count(string, int64, ...flow.Dim)           {}
-func (noMetrics) Observe(string, time.Duration, ...flow.Dim) {}
-
 // runs works an entry by taking it off its list; those of customer bad fail.
 type runs struct {
 	store *memstore.Store
@@ -61,7 +56,7 @@ func TestABacklogIsWorkedOffAndAFailureBlocksNobody(t *testing.T) {
 		put(string(item.Shards[i%16])+string(rune('a'+i%26))+string(rune('a'+i/26)), start)
 	}
 	h := &clockfn.Handler{Parallel: 4, Clock: &clock.Service{
-		Store: store, Clock: c, Tokens: fake.NewTokens(1), Runs: work, Metrics: noMetrics{}, Log: slog.New(slog.DiscardHandler),
+		Store: store, Clock: c, Tokens: fake.NewTokens(1), Runs: work, Metrics: fake.NoMetrics{}, Log: slog.New(slog.DiscardHandler),
 	}}
 	answer, err := h.Handle(ctx, []byte(`{}`))
 	if err != nil {
@@ -88,7 +83,7 @@ func TestWhatALaggingIndexStillListsIsWorkedOnce(t *testing.T) {
 	}
 	store.HoldIndex(true)
 	work := &runs{store: store, seen: map[string]int{}}
-	h := &clockfn.Handler{Clock: &clock.Service{Store: store, Clock: c, Tokens: fake.NewTokens(1), Runs: work, Metrics: noMetrics{}}}
+	h := &clockfn.Handler{Clock: &clock.Service{Store: store, Clock: c, Tokens: fake.NewTokens(1), Runs: work, Metrics: fake.NoMetrics{}}}
 	if _, err := h.Handle(context.Background(), nil); err != nil || work.seen["a1"] != 1 {
 		t.Fatalf("worked %d times (%v)", work.seen["a1"], err)
 	}
@@ -98,7 +93,7 @@ func TestAShardThatAnotherWorksIsLeftAlone(t *testing.T) {
 	c := fake.NewClock(time.Now())
 	c.SetReal(time.Now())
 	store := memstore.New(c.NowOf)
-	service := &clock.Service{Store: store, Clock: c, Tokens: fake.NewTokens(1), Runs: &runs{store: store, seen: map[string]int{}}, Metrics: noMetrics{}}
+	service := &clock.Service{Store: store, Clock: c, Tokens: fake.NewTokens(1), Runs: &runs{store: store, seen: map[string]int{}}, Metrics: fake.NoMetrics{}}
 	if ours, err := service.Lease(context.Background(), "a", c.Real().Add(time.Hour)); !ours || err != nil {
 		t.Fatal(ours, err)
 	}

@@ -40,11 +40,6 @@ type fixture struct {
 	clock  *fake.Clock
 }
 
-type noMetrics struct{}
-
-func (noMetrics) Count(string, int64, ...flow.Dim)           {}
-func (noMetrics) Observe(string, time.Duration, ...flow.Dim) {}
-
 type releases struct {
 	rel *release.Release
 	err error
@@ -61,7 +56,7 @@ func setup(t *testing.T) *fixture {
 		Log: slog.New(slog.DiscardHandler),
 		Flow: &collect.Service{
 			Store: store, Clock: clock, Tokens: fake.NewTokens(1), Releases: &releases{rel: testRelease()},
-			Keys: ident.NewKeys([]byte("secret")), Metrics: noMetrics{}, Identity: []byte("identity"),
+			Keys: ident.NewKeys([]byte("secret")), Metrics: fake.NoMetrics{}, Identity: []byte("identity"),
 		},
 	}}
 }

@@ -14,7 +14,6 @@ import (
 	"github.com/kesher-io/kesher/shared/catalog"
 	"github.com/kesher-io/kesher/shared/console"
 	"github.com/kesher-io/kesher/shared/core/ident"
-	"github.com/kesher-io/kesher/shared/flow"
 	"github.com/kesher-io/kesher/shared/flow/collect"
 	"github.com/kesher-io/kesher/shared/flow/erase"
 	"github.com/kesher-io/kesher/shared/flow/publish"
@@ -22,11 +21,6 @@ import (
 	"github.com/kesher-io/kesher/shared/testkit/fake"
 	"github.com/kesher-io/kesher/shared/testkit/memstore"
 )
-
-type noMetrics struct{}
-
-func (noMetrics) Count(string, int64, ...flow.Dim)           {}
-func (noMetrics) Observe(string, time.Duration, ...flow.Dim) {}
 
 // deployed is the function behind the bytes of the HTTP API, as on AWS: whoever
 // comes by /admin/v1 has been let through by the signed route.
@@ -46,7 +40,7 @@ func deployed(t *testing.T) http.Handler {
 	return httpapi.Gateway(httpapi.Handle(fn.New(fn.Config{
 		Config: console.Config{
 			Store: store, Clock: clock, Tokens: tokens, Releases: releases, Keys: keys,
-			Collect: &collect.Service{Store: store, Clock: clock, Tokens: tokens, Releases: releases, Keys: keys, Metrics: noMetrics{}},
+			Collect: &collect.Service{Store: store, Clock: clock, Tokens: tokens, Releases: releases, Keys: keys, Metrics: fake.NoMetrics{}},
 			Erase:   &erase.Service{Store: store, Clock: clock, Tokens: tokens},
 			Admin:   console.Everybody, Log: slog.New(slog.DiscardHandler),
 		},

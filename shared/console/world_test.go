@@ -37,11 +37,6 @@ const token = "secret-token"
 
 var t0 = time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)
 
-type noMetrics struct{}
-
-func (noMetrics) Count(string, int64, ...flow.Dim)           {}
-func (noMetrics) Observe(string, time.Duration, ...flow.Dim) {}
-
 // world is a stage behind its console.
 type world struct {
 	testing.TB
@@ -64,7 +59,7 @@ func newWorld(t testing.TB) *world {
 	w := &world{TB: t, store: store, clock: clock, tokens: tokens, keys: keys, counts: &insights.Counter{Store: store}}
 	w.config = console.Config{
 		Store: store, Clock: clock, Tokens: tokens, Releases: releases, Keys: keys,
-		Collect: &collect.Service{Store: store, Clock: clock, Tokens: tokens, Releases: releases, Keys: keys, Metrics: noMetrics{}},
+		Collect: &collect.Service{Store: store, Clock: clock, Tokens: tokens, Releases: releases, Keys: keys, Metrics: fake.NoMetrics{}},
 		Erase:   &erase.Service{Store: store, Clock: clock, Tokens: tokens},
 		Admin:   console.Bearer(token), Page: console.Everybody, Mailbox: true, Log: slog.New(slog.DiscardHandler),
 		Intake: func(context.Context) (report.Intake, error) {
@@ -209,7 +204,7 @@ func (w *world) calls(bodies ...string) {
 
 func (w *world) runs() *advance.Service {
 	return &advance.Service{
-		Store: w.store, Clock: w.clock, Tokens: w.tokens, Releases: w.config.Releases, Metrics: noMetrics{}, Log: w.config.Log,
+		Store: w.store, Clock: w.clock, Tokens: w.tokens, Releases: w.config.Releases, Metrics: fake.NoMetrics{}, Log: w.config.Log,
 		Counts: w.counts,
 	}
 }

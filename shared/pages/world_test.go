@@ -62,7 +62,7 @@ func newSite(t testing.TB, base string) *site {
 	c := consents.Writer{Store: s.store, Clock: s.clock, Tokens: tokens, Keys: keys}
 	s.flow = &preferences.Service{
 		Store: s.store, Clock: s.clock, Tokens: tokens, Releases: s, Keys: keys, Ring: ring, Consents: c,
-		Collect: &collect.Service{Store: s.store, Clock: s.clock, Tokens: tokens, Releases: s, Keys: keys, Metrics: silent{}, Ring: ring},
+		Collect: &collect.Service{Store: s.store, Clock: s.clock, Tokens: tokens, Releases: s, Keys: keys, Metrics: fake.NoMetrics{}, Ring: ring},
 	}
 	s.handler = New(Config{Flow: s.flow, Releases: s, Ring: ring, Base: base, Log: slog.New(slog.NewTextHandler(s.log, nil))})
 	s.dana, s.hash = keys.Customer("dana"), keys.Address(danasAddress)
@@ -79,12 +79,6 @@ func newSite(t testing.TB, base string) *site {
 	s.clock.Advance(time.Hour)
 	return s
 }
-
-// silent is flow.Metrics for nobody.
-type silent struct{}
-
-func (silent) Count(string, int64, ...flow.Dim)           {}
-func (silent) Observe(string, time.Duration, ...flow.Dim) {}
 
 func (s *site) Live(context.Context) (*release.Release, error)        { return s.rel, nil }
 func (s *site) Get(context.Context, string) (*release.Release, error) { return s.rel, nil }

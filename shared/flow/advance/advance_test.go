@@ -76,11 +76,6 @@ func (r *releases) Get(_ context.Context, id string) (*release.Release, error) {
 	return nil, flow.ErrNoRelease
 }
 
-type noMetrics struct{}
-
-func (noMetrics) Count(string, int64, ...flow.Dim)           {}
-func (noMetrics) Observe(string, time.Duration, ...flow.Dim) {}
-
 // bench is one customer, who permits everything, and the use case under test.
 type bench struct {
 	testing.TB
@@ -103,7 +98,7 @@ func newBench(t testing.TB, defs ...journey.Definition) *bench {
 	}
 	*rels = append(*rels, newRelease("r1", compiled...))
 	b := &bench{TB: t, store: store, clock: clock, tokens: tokens, rels: rels, Service: &advance.Service{
-		Store: store, Clock: clock, Tokens: tokens, Releases: rels, Metrics: noMetrics{}, Log: slog.New(slog.DiscardHandler),
+		Store: store, Clock: clock, Tokens: tokens, Releases: rels, Metrics: fake.NoMetrics{}, Log: slog.New(slog.DiscardHandler),
 	}}
 	b.gate(consent.Gate{States: map[string]consent.Permission{
 		"marketing/email": {State: consent.Granted, At: 1}, "personalization": {State: consent.Granted, At: 1},

@@ -55,17 +55,12 @@ func newWorld(t testing.TB) *world {
 	w := &world{t: t, ctx: context.Background(), clock: fake.NewClock(noon), tokens: fake.NewTokens(1), keys: ident.NewKeys([]byte("secret")), rel: newRelease()}
 	w.store = memstore.New(w.clock.NowOf)
 	w.collect = &collect.Service{
-		Store: w.store, Clock: w.clock, Tokens: w.tokens, Releases: w, Keys: w.keys, Metrics: silent{}, Identity: []byte("identity"),
+		Store: w.store, Clock: w.clock, Tokens: w.tokens, Releases: w, Keys: w.keys, Metrics: fake.NoMetrics{}, Identity: []byte("identity"),
 	}
 	w.erase = &erase.Service{Store: w.store, Clock: w.clock, Tokens: w.tokens}
 	w.dana = w.keys.Customer(user)
 	return w
 }
-
-type silent struct{}
-
-func (silent) Count(string, int64, ...flow.Dim)           {}
-func (silent) Observe(string, time.Duration, ...flow.Dim) {}
 
 func (w *world) Live(context.Context) (*release.Release, error)        { return w.rel, nil }
 func (w *world) Get(context.Context, string) (*release.Release, error) { return w.rel, nil }
@@ -227,7 +222,7 @@ func (w *world) sweep() {
 	w.t.Helper()
 	w.clock.Advance(15 * time.Minute)
 	c := &clock.Service{
-		Store: w.store, Clock: w.clock, Tokens: w.tokens, Metrics: silent{},
+		Store: w.store, Clock: w.clock, Tokens: w.tokens, Metrics: fake.NoMetrics{},
 		Chores: map[string]clock.Chore{"sweep": w.erase.Sweep, "copies": nothing, "pending": nothing},
 	}
 	entries, err := c.Take(w.ctx, item.Shard(w.dana))

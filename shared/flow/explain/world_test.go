@@ -75,11 +75,6 @@ func (l live) Get(_ context.Context, id string) (*release.Release, error) {
 	return l.Release, nil
 }
 
-type noMetrics struct{}
-
-func (noMetrics) Count(string, int64, ...flow.Dim)           {}
-func (noMetrics) Observe(string, time.Duration, ...flow.Dim) {}
-
 func newWorld(t testing.TB, defs ...journey.Definition) *world {
 	t.Helper()
 	clock, tokens := fake.NewClock(t0), fake.NewTokens(1)
@@ -94,7 +89,7 @@ func newWorld(t testing.TB, defs ...journey.Definition) *world {
 	}
 	w := &world{TB: t, store: store, clock: clock, tokens: tokens}
 	w.runs = &advance.Service{
-		Store: store, Clock: clock, Tokens: tokens, Releases: live{rel}, Metrics: noMetrics{}, Log: slog.New(slog.DiscardHandler),
+		Store: store, Clock: clock, Tokens: tokens, Releases: live{rel}, Metrics: fake.NoMetrics{}, Log: slog.New(slog.DiscardHandler),
 	}
 	w.Service = &explain.Service{Store: store, Clock: clock, Releases: live{rel}}
 	w.permit(dana, "marketing/email", "personalization")

@@ -211,7 +211,7 @@ func TestA36ACustomerHasHerselfForgotten(t *testing.T) {
 	}
 	forget := &erase.Service{Store: w.store, Clock: w.clock, Tokens: fake.NewTokens(2)}
 	minute := clock.Service{
-		Store: w.store, Clock: w.clock, Tokens: fake.NewTokens(3), Metrics: silent{},
+		Store: w.store, Clock: w.clock, Tokens: fake.NewTokens(3), Metrics: fake.NoMetrics{},
 		Chores: map[string]clock.Chore{agenda.Erase: forget.Asked, agenda.Sweep: forget.Sweep},
 	}
 	for range 2 {

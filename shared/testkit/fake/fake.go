@@ -1,6 +1,6 @@
 // Package fake holds the ports that every test needs and no test should have
-// to write: a clock that stands still until it is moved, and tokens that are the
-// same on every run. For tests only.
+// to write: a clock that stands still until it is moved, tokens that are the same
+// on every run, and metrics for nobody. For tests only.
 package fake
 
 import (
@@ -14,9 +14,16 @@ import (
 )
 
 var (
-	_ flow.Clock  = (*Clock)(nil)
-	_ flow.Tokens = (*Tokens)(nil)
+	_ flow.Clock   = (*Clock)(nil)
+	_ flow.Tokens  = (*Tokens)(nil)
+	_ flow.Metrics = NoMetrics{}
 )
+
+// NoMetrics is flow.Metrics that nobody reads.
+type NoMetrics struct{}
+
+func (NoMetrics) Count(string, int64, ...flow.Dim)           {}
+func (NoMetrics) Observe(string, time.Duration, ...flow.Dim) {}
 
 // Clock is a flow.Clock that tests move. All customers share one time until a
 // customer is given her own.
