@@ -118,11 +118,8 @@ func (s *Store) reopen() error {
 	err := s.db.Close()
 	s.db = nil
 	if err != nil {
-		return folderError(s.dir, err)
+		return s.folder.Explain(err)
 	}
 	s.db, err = s.openEngine()
-	if err != nil {
-		return folderError(s.dir, err)
-	}
-	return nil
+	return err
 }

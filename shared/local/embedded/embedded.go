@@ -29,9 +29,9 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
-	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/kesher-io/kesher/shared/flow"
+	"github.com/kesher-io/kesher/shared/local/folder"
 )
 
 var _ flow.Store = (*Store)(nil)
@@ -51,14 +51,12 @@ type Options struct {
 	Reserve uint64
 }
 
-const defaultReserve = 64 << 20
-
 // Store is one open data folder. It is safe for concurrent use.
 type Store struct {
-	dir  string
-	opts Options
-	fs   vfs.FS
-	lock *pebble.Lock
+	dir    string
+	opts   Options
+	folder *folder.Folder
+	lock   *pebble.Lock
 
 	// engine guards db, which Compact closes and opens again.
 	engine sync.RWMutex
@@ -69,7 +67,6 @@ type Store struct {
 	closing  chan struct{} // closed: no more writes
 	gone     chan struct{} // closed: the last write has been answered
 	closed   sync.Once
-	space    space
 
 	flights flights
 	log     changeLog
@@ -89,7 +86,6 @@ func Open(dir string, opts Options) (*Store, error) {
 		gone:     make(chan struct{}),
 		flights:  flights{byPartition: map[string]*group{}},
 	}
-	s.fs = fileSystem(opts.NoFsync)
 	if err := s.openFolder(); err != nil {
 		return nil, err
 	}
@@ -107,9 +103,6 @@ func withDefaults(opts Options) Options {
 	}
 	if opts.Real == nil {
 		opts.Real = time.Now
-	}
-	if opts.Reserve == 0 {
-		opts.Reserve = defaultReserve
 	}
 	return opts
 }

@@ -5,15 +5,8 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"io/fs"
-	"log/slog"
-	"os"
-	"syscall"
 
 	"github.com/cockroachdb/pebble/v2"
-	"github.com/cockroachdb/pebble/v2/sstable"
-	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/kesher-io/kesher/shared/flow"
 )
@@ -40,66 +33,10 @@ func numbered(space byte, n uint64) []byte {
 
 func decodeNumber(b []byte) uint64 { return binary.BigEndian.Uint64(b) }
 
-// openEngine opens the database. It does not compress, so that a scan of the
-// folder for the bytes of an erased customer finds them if they are there.
-func openEngine(dir string) (*pebble.DB, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, folderError(dir, err)
-	}
-	opts := &pebble.Options{
-		FormatMajorVersion: pebble.FormatNewest,
-		CacheSize:          16 << 20, // the memtables come out of it
-		MemTableSize:       4 << 20,
-		Logger:             logger{dir},
-	}
-	for i := range opts.Levels {
-		opts.Levels[i].Compression = func() *sstable.CompressionProfile { return sstable.NoCompression }
-	}
-	db, err := pebble.Open(dir, opts)
-	if err != nil {
-		return nil, folderError(dir, err)
-	}
-	return db, nil
-}
-
-// folderError says what is wrong with the folder, and what to do.
-func folderError(dir string, err error) error {
-	switch {
-	case errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS):
-		return fmt.Errorf("mailbox folder %s can't be written by user %d (make it writable, or choose another data folder): %w", dir, os.Getuid(), err)
-	case errors.Is(err, syscall.EAGAIN):
-		return fmt.Errorf("mailbox folder %s is in use by another process (stop that one): %w", dir, err)
-	default:
-		return fmt.Errorf("mailbox folder %s: %w", dir, err)
-	}
-}
-
-// full is the error of a mail while the disk has no more than its reserve.
-func (m *Mailbox) full() error {
-	usage, err := vfs.Default.GetDiskUsage(m.dir)
-	if err != nil {
-		return folderError(m.dir, err)
-	}
-	if usage.AvailBytes < m.opts.Reserve {
-		return fmt.Errorf("the disk that holds the mailbox has %d MB left (free at least %d MB)", usage.AvailBytes>>20, m.opts.Reserve>>20)
-	}
-	return nil
-}
-
-// logger passes the engine's complaints on. After a failed write the engine
-// can't go on: what was acknowledged is safe, so the process ends and says why.
-type logger struct{ dir string }
-
-func (logger) Infof(string, ...any) {}
-
-func (l logger) Errorf(format string, args ...any) {
-	slog.Warn("mailbox: "+fmt.Sprintf(format, args...), "folder", l.dir)
-}
-
-func (l logger) Fatalf(format string, args ...any) {
-	slog.Error("mailbox: the disk failed; nothing acknowledged is lost (look at the disk, then start again): "+
-		fmt.Sprintf(format, args...), "folder", l.dir)
-	os.Exit(1)
+// openEngine opens the database. The memtables, two of them, come out of the cache.
+func (m *Mailbox) openEngine() (err error) {
+	m.db, err = m.folder.Open(&pebble.Options{CacheSize: 16 << 20, MemTableSize: 4 << 20})
+	return err
 }
 
 func putMail(b *pebble.Batch, n uint64, mail flow.Mail) error {

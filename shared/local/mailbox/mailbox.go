@@ -26,9 +26,11 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/kesher-io/kesher/shared/flow"
 	"github.com/kesher-io/kesher/shared/flow/deliver"
+	"github.com/kesher-io/kesher/shared/local/folder"
 )
 
 var (
@@ -48,8 +50,8 @@ type Options struct {
 
 // Mailbox is one open folder. It is safe for concurrent use.
 type Mailbox struct {
-	dir  string
-	opts Options
+	folder *folder.Folder
+	opts   Options
 
 	engine sync.RWMutex // guards db, which Forget closes and opens again
 	db     *pebble.DB
@@ -60,16 +62,14 @@ type Mailbox struct {
 	wake   chan struct{}            // a report waits
 }
 
-const defaultReserve = 64 << 20
-
 // Open opens the folder dir, or makes it. One process at a time can have it open.
 func Open(dir string, opts Options) (*Mailbox, error) {
-	if opts.Reserve == 0 {
-		opts.Reserve = defaultReserve
-	}
-	m := &Mailbox{dir: dir, opts: opts, flying: map[string]chan struct{}{}, wake: make(chan struct{}, 1)}
+	m := &Mailbox{opts: opts, flying: map[string]chan struct{}{}, wake: make(chan struct{}, 1)}
 	var err error
-	if m.db, err = openEngine(dir); err != nil {
+	if m.folder, err = folder.Make(dir, "mailbox folder", vfs.Default, opts.Reserve); err != nil {
+		return nil, err
+	}
+	if err := m.openEngine(); err != nil {
 		return nil, err
 	}
 	if m.last, err = lastNumber(m.db); err != nil {
@@ -111,7 +111,7 @@ func (m *Mailbox) Send(ctx context.Context, mail flow.Mail) (string, error) {
 	if err := ctx.Err(); err != nil {
 		return "", notTaken("ContextEnded", err)
 	}
-	if err := m.full(); err != nil {
+	if err := m.folder.Full(); err != nil {
 		return "", notTaken("DiskFull", err)
 	}
 	done, err := m.claim(ctx, mail.ID)
@@ -325,6 +325,5 @@ func (m *Mailbox) reopen() error {
 	if err != nil {
 		return err
 	}
-	m.db, err = openEngine(m.dir)
-	return err
+	return m.openEngine()
 }
