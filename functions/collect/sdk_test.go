@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"errors"
 	"io"
 	"log"
 	"net/http"
@@ -11,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"sync"
 	"testing"
 	"time"
@@ -176,7 +178,7 @@ func TestI01SegmentsNodeSDKs(t *testing.T) {
 			f, h, url := served(t)
 			ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 			defer cancel()
-			out, err := exec.CommandContext(ctx, "node", "testdata/segment.cjs", folder, url, serverKey).CombinedOutput()
+			out, err := exec.CommandContext(ctx, "node", "testdata/segment.cjs", folder, url, serverKey, "Order Completed").CombinedOutput()
 			if err != nil {
 				t.Fatalf("%v\n%s", err, out)
 			}
@@ -184,3 +186,62 @@ func TestI01SegmentsNodeSDKs(t *testing.T) {
 		})
 	}
 }
+
+// I05: what was refused is done with: no SDK sends it again.
+func TestI05NoSDKLoopsOnARefusedCall(t *testing.T) {
+	send := map[string]func(url string){
+		"Go": func(url string) {
+			done := make(delivered, 1)
+			client, err := analytics.NewWithConfig(serverKey, analytics.Config{
+				Endpoint: url, BatchSize: 1, Callback: done, RetryAfter: func(int) time.Duration { return time.Millisecond },
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := client.Enqueue(analytics.Track{UserId: "u1", Event: "Nothing We Know"}); err != nil {
+				t.Fatal(err)
+			}
+			if err := errors.Join(<-done, client.Close()); err != nil {
+				t.Error(err)
+			}
+		},
+	}
+	for _, name := range []string{"analytics-node-2", "analytics-node-3"} {
+		send[name] = func(url string) {
+			ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+			defer cancel()
+			if out, err := exec.CommandContext(ctx, "node", "testdata/segment.cjs", nodeTool(t, name), url, serverKey, "Nothing We Know").CombinedOutput(); err != nil {
+				t.Errorf("%s: %v\n%s", name, err, out)
+			}
+		}
+	}
+	for name, send := range send {
+		f := setup(t)
+		f.clock.Set(time.Now())
+		calls := map[string]int{}
+		handler := New(f.config)
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			body, err := io.ReadAll(r.Body)
+			if err != nil {
+				t.Error(err)
+			}
+			for _, id := range messageIDs.FindAllString(string(body), -1) {
+				calls[id]++ // an SDK posts one batch after another
+			}
+			r.Body = io.NopCloser(bytes.NewReader(body))
+			handler.ServeHTTP(w, r)
+		}))
+		send(server.URL)
+		server.Close()
+		for id, times := range calls {
+			if times != 1 {
+				t.Errorf("%s: %s was sent %d times", name, id, times)
+			}
+		}
+		if len(calls) == 0 {
+			t.Errorf("%s sent nothing", name)
+		}
+	}
+}
+
+var messageIDs = regexp.MustCompile(`"messageId":"[^"]+"`)

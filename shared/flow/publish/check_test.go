@@ -142,7 +142,7 @@ settings.yaml:5:7: "drop 24h" is no rule for late messages (write send, or drop 
 		`journeys/cart.yaml:7:33: "Product Added" is kept for 400d, and this looks back 500d (look back less far, or let plan.yaml keep it longer)`},
 	{"a list compared with a number", []change{{"journeys/cart.yaml", "where: event.price >= 20", "where: profile.interests >= 20"}},
 		`journeys/cart.yaml:7:28: a list can't be compared with a number (ask "x" in the list, or compare len(...) with a number)`},
-	{"an exit that can't be stored for everyone", []change{{"plan.yaml", "Order Completed: {purposes: [service, marketing]", "Order Completed: {purposes: [marketing]"}},
+	{"I05 an exit that can't be stored for everyone", []change{{"plan.yaml", "Order Completed: {purposes: [service, marketing]", "Order Completed: {purposes: [marketing]"}},
 		`journeys/cart.yaml:10:12: "Order Completed" can't be stored for everyone who can enter: somebody who permits only personalization (add personalization, or a purpose with basis: contract, to the event's purposes in plan.yaml)`},
 	{"steps behind the end", []change{{"journeys/cart.yaml", "  - wait: 1h\n", "  - end:\n  - wait: 1h\n"}},
 		"journeys/cart.yaml:13:5: this step is never reached (the run has ended above it: move it up or delete it)"},
@@ -225,6 +225,8 @@ settings.yaml:5:7: "drop 24h" is no rule for late messages (write send, or drop 
 		`notices/newsletter.yaml:2:21: warning: nobody reads this: the brand does not speak "fr" (known: en, he)`},
 }
 
+// Among them J14, and I05: no exit may be refused for somebody who can enter, so a
+// refusal causes no mail.
 func TestCheckSaysWhereWhatAndWhatToDo(t *testing.T) {
 	for _, m := range mistakes {
 		t.Run(m.name, func(t *testing.T) {
