@@ -12,20 +12,22 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/kesher-io/kesher/shared/aws/env"
 	"github.com/kesher-io/kesher/shared/aws/httpapi"
+	"github.com/kesher-io/kesher/shared/aws/routes"
 	"github.com/kesher-io/kesher/shared/core/item"
 )
 
-// routes sends each path to its function, as the HTTP API does on AWS.
+// routes sends each path to its function, as the HTTP API does on AWS; what
+// stands besides is this machine's alone.
 func (b *Box) routes() http.Handler {
-	collect, pages, console := httpapi.Gateway(b.functions.collect), httpapi.Gateway(b.functions.pages), httpapi.Gateway(b.functions.console)
+	console := httpapi.Gateway(b.functions.console)
+	functions := map[env.Function]http.Handler{
+		env.Collect: httpapi.Gateway(b.functions.collect), env.Pages: httpapi.Gateway(b.functions.pages), env.Console: console,
+	}
 	mux := http.NewServeMux()
-	mux.Handle("/v1/", collect)
-	mux.Handle("/openapi.json", collect)
-	mux.Handle("/v1/profiles/", console)
-	mux.Handle("/admin/", console)
-	for _, path := range []string{"/u/", "/p", "/p/", "/c/", "/s/", "/l/", "/o/", "/style.css"} {
-		mux.Handle(path, pages)
+	for _, r := range routes.All {
+		mux.Handle(r.Path, functions[r.Function])
 	}
 	mux.Handle("/mailbox", ownOrigin(b.mailbox.Handler()))
 	mux.Handle("/mailbox/", ownOrigin(b.mailbox.Handler()))
