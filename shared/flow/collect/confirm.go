@@ -30,7 +30,7 @@ func (w *work) ask(ctx context.Context, to profile.Secret, edit func(*profile.Pr
 		changed := edit(&p, &w.st.gate)
 		waiting := p.PendingHash == hash && now < p.PendingTill
 		if waiting && !changed {
-			return nil
+			return w.remindPurge(ctx, p.PendingTill) // an earlier attempt may have ended before it
 		}
 		if !waiting {
 			p.Pending, p.PendingHash, p.PendingTill = to, hash, now+profile.ConfirmFor.Milliseconds()
@@ -41,7 +41,7 @@ func (w *work) ask(ctx context.Context, to profile.Secret, edit func(*profile.Pr
 		}
 		err = w.Store.Write(ctx, ops...)
 		if err == nil {
-			return w.agenda().Remind(ctx, w.st.key, w.st.epoch, agenda.Pending, time.UnixMilli(p.PendingTill))
+			return w.remindPurge(ctx, p.PendingTill)
 		}
 		if _, conflict := flow.AsConflict(err); !conflict {
 			return err
@@ -51,6 +51,10 @@ func (w *work) ask(ctx context.Context, to profile.Secret, edit func(*profile.Pr
 		}
 	}
 	return errContended
+}
+
+func (w *work) remindPurge(ctx context.Context, till int64) error {
+	return w.agenda().Remind(ctx, w.st.key, w.st.epoch, agenda.Pending, time.UnixMilli(till))
 }
 
 // Address takes an address that a known customer gives herself, in her preference
@@ -130,7 +134,7 @@ func (s *Service) requests(ctx context.Context, st *state, hash string, names []
 	if len(ops) == 0 {
 		return nil, nil
 	}
-	put, err := o.put(s.Tokens.Token())
+	put, err := o.put(s.Tokens.Token(), st.now)
 	return append(ops, put), err
 }
 
@@ -144,10 +148,11 @@ func (s *Service) request(st *state, id string, at time.Time, props map[string]a
 	return flow.Put(it, flow.Absent), err
 }
 
-// askFor asks her to confirm what a public key asked for on her behalf, at the
-// address she has or at the one that waits.
-func (s *Service) askFor(ctx context.Context, st *state, res consents.Result) error {
-	names := pendingMail(res)
+// askFor asks her to confirm what was said on her behalf and waits for that, at the
+// address she has or at the one that waits. It goes by what stands in the gate, not
+// by what this call changed there: an earlier attempt may have ended in between.
+func (s *Service) askFor(ctx context.Context, st *state, said []consent.Statement, res consents.Result) error {
+	names := pendingMail(said, &res.Gate)
 	if len(names) == 0 || st.visitor || st.profile == nil {
 		return nil
 	}
@@ -172,19 +177,20 @@ func (s *Service) askFor(ctx context.Context, st *state, res consents.Result) er
 	return errContended
 }
 
-// pendingMail are the permissions to mail her that a call made pending.
-func pendingMail(res consents.Result) []string {
+// pendingMail are the permissions to mail her that statements are about and that
+// wait for a confirmation.
+func pendingMail(said []consent.Statement, gate *consent.Gate) []string {
 	var names []string
-	for _, c := range res.Changes {
-		if c.After.State == consent.Pending && c.Statement.Channel == plan.ChannelEmail {
-			names = append(names, c.Statement.Name())
+	for i := range said {
+		if st := &said[i]; st.Channel == plan.ChannelEmail && gate.States[st.Name()].State == consent.Pending {
+			names = append(names, st.Name())
 		}
 	}
 	return names[:min(len(names), maxRequests)]
 }
 
 // Purge forgets an address that nobody confirmed in time: the chore
-// agenda.Pending.
+// agenda.Pending. One that was given later waits on.
 func (s *Service) Purge(ctx context.Context, customer string) error {
 	st := &state{subject: subject{key: customer, pk: item.CustomerPK(customer)}, now: s.Clock.Now(customer)}
 	for range maxAttempts {
@@ -192,8 +198,11 @@ func (s *Service) Purge(ctx context.Context, customer string) error {
 			return err
 		}
 		p := st.profile
-		if p == nil || p.PendingHash == "" || st.now.UnixMilli() < p.PendingTill {
+		if p == nil || p.PendingHash == "" {
 			return nil
+		}
+		if till := p.PendingTill; st.now.UnixMilli() < till {
+			return s.agenda().Postpone(ctx, customer, st.epoch, agenda.Pending, time.UnixMilli(till))
 		}
 		p.Pending, p.PendingHash, p.PendingTill = "", "", 0
 		it := st.items.profile.Next(st.at(item.SKProfile), s.Tokens.Token(), st.epoch)

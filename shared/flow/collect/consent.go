@@ -82,7 +82,8 @@ func (w *work) state(ctx context.Context, st consent.Statement) error {
 	if err != nil {
 		return err
 	}
-	res, err := w.st.apply(ctx, w.consents(), w.rel, []consent.Statement{st}, guards...)
+	said := []consent.Statement{st}
+	res, err := w.st.apply(ctx, w.consents(), w.rel, said, guards...)
 	if conflict, ok := flow.AsConflict(err); ok && conflict.Key.SK == item.IDSK(w.id) {
 		w.out.Duplicate = true
 		return nil
@@ -94,7 +95,7 @@ func (w *work) state(ctx context.Context, st consent.Statement) error {
 	if err != nil {
 		return err
 	}
-	return w.askFor(ctx, w.st, res)
+	return w.askFor(ctx, w.st, said, res)
 }
 
 // consentGuards remember the messageId of a statement without a time; one with a

@@ -228,8 +228,13 @@ func (s *Service) owner(ctx context.Context, hash string) (owner, error) {
 	return o, o.item.Decode(&o.doc)
 }
 
-func (o *owner) put(token string) (flow.Op, error) {
+// put writes it over what was read. An address that was only ever asked is
+// forgotten once nobody may answer any more (A13): anybody could name a million.
+func (o *owner) put(token string, now time.Time) (flow.Op, error) {
 	it := o.item.Next(o.key, token, 0)
+	if o.doc.Customer == "" && o.doc.Suppressed == nil && len(o.doc.Withdrawn) == 0 {
+		it.TTL = now.Add(profile.ConfirmFor).Unix()
+	}
 	err := it.Encode(&o.doc)
 	return flow.Put(it, flow.Is(o.item)), err
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/kesher-io/kesher/shared/core/consent"
 	"github.com/kesher-io/kesher/shared/core/item"
+	"github.com/kesher-io/kesher/shared/core/profile"
 	"github.com/kesher-io/kesher/shared/flow"
 )
 
@@ -41,14 +42,18 @@ type Permission struct {
 // Profile reads a customer; nil when nobody is known by this userId.
 func (s *Service) Profile(ctx context.Context, userID string) (*Profile, error) {
 	st, err := s.open(ctx, s.customer(userID))
-	if err != nil || st.profile == nil || st.gate.Erased != 0 {
+	if err != nil || st.profile == nil && st.items.gate == nil || st.gate.Erased != 0 {
 		return nil, err
+	}
+	known := profile.Profile{} // of one who only stated consent: nothing
+	if st.profile != nil {
+		known = *st.profile
 	}
 	p := &Profile{
 		UserID: userID, Traits: map[string]Trait{}, Consent: map[string]Permission{},
-		Locale: st.profile.Locale, Zone: st.profile.Zone,
+		Locale: known.Locale, Zone: known.Zone,
 	}
-	for name, t := range st.profile.Traits {
+	for name, t := range known.Traits {
 		if t.Expires == 0 || st.now.UnixMilli() < t.Expires {
 			p.Traits[name] = Trait{t.Value, t.Origin, t.Purposes, at(t.At), ends(t.Expires)}
 		}

@@ -117,7 +117,7 @@ func (w *work) grants(ctx context.Context, r *events.SurveyResponse, by consent.
 		}
 		return nil, err
 	}
-	if err := w.askFor(ctx, w.st, res); err != nil {
+	if err := w.askFor(ctx, w.st, said, res); err != nil {
 		return nil, err
 	}
 	return nil, w.reopen(ctx)
@@ -155,13 +155,13 @@ func (w *work) response(ctx context.Context, sv *survey.Survey, answers map[stri
 		return append(ops, put), nil, err
 	})
 	w.dropped(dropped)
-	if err != nil || w.out.Refused != nil || w.out.Duplicate || w.st.visitor {
+	if err != nil || w.out.Refused != nil || w.st.visitor || !hasEmail {
 		return err
 	}
-	if hasEmail {
-		return w.traits(ctx, map[string]any{profile.TraitEmail: email})
+	if w.out.Duplicate && w.m.own.IsZero() {
+		return nil // she may have given another since, and nothing tells when this was said
 	}
-	return nil
+	return w.traits(ctx, map[string]any{profile.TraitEmail: email})
 }
 
 // responseOps are the answers and the event that tells of them.

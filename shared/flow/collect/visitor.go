@@ -24,10 +24,14 @@ type alias struct {
 	// Since (ms): what arrived before belongs to somebody else, who used the same
 	// browser and was identified first.
 	Since int64 `json:"s,omitempty"`
-	// Merged (ms): consent that the visitor stated by then has been merged.
-	Merged int64 `json:"m"`
+	// Merged is the entry of the visitor's consent history up to which her
+	// statements have been merged: they may arrive long after they were made.
+	Merged int64 `json:"n,omitempty"`
 	// At (ms) of the last identify.
 	At int64 `json:"a"`
+
+	// until (ms; 0: not yet) another had the browser.
+	until int64
 }
 
 const (
@@ -53,16 +57,21 @@ func (w *work) alias(ctx context.Context, visitor string) error {
 		if err != nil {
 			return err
 		}
-		a, fresh, err := w.whose(items[0])
+		a, fresh, err := w.whose(v, items[0])
 		if err != nil {
 			return err
+		}
+		if fresh { // before the alias, which makes the next attempt think that it is done
+			if err := w.remindCopies(ctx); err != nil {
+				return err
+			}
 		}
 		if err := w.mergeConsent(ctx, v, a); err != nil {
 			return err
 		}
 		err = w.sayAlias(ctx, v, items[0], a)
 		if err == nil {
-			return w.copyNowAndLater(ctx, v, a, fresh)
+			return w.copyNowAndLater(ctx, v, a)
 		}
 		if _, conflict := flow.AsConflict(err); !conflict {
 			return err
@@ -73,33 +82,32 @@ func (w *work) alias(ctx context.Context, visitor string) error {
 
 // whose reads the alias of a visitor for this customer. fresh: it was nobody's, or
 // somebody else's until now, and what is there already stays hers.
-func (w *work) whose(read *item.Item) (a alias, fresh bool, err error) {
+func (w *work) whose(v *state, read *item.Item) (a alias, fresh bool, err error) {
 	if read != nil {
 		if err := read.Decode(&a); err != nil {
 			return a, false, err
 		}
 	}
-	now := w.st.now.UnixMilli()
 	switch a.Customer {
 	case w.st.key:
 		return a, false, nil
 	case "":
 		return alias{Customer: w.st.key}, true, nil
 	}
-	return alias{Customer: w.st.key, Since: now, Merged: now}, true, nil
+	return alias{Customer: w.st.key, Since: w.st.now.UnixMilli(), Merged: v.gate.Ledger.N}, true, nil
 }
 
 // sayAlias writes the alias into both partitions, unless that was done lately.
 func (w *work) sayAlias(ctx context.Context, v *state, read *item.Item, a alias) error {
-	now := w.st.now.UnixMilli()
-	if now-a.At < aliasStands.Milliseconds() && !a.news(v) {
+	now, news := w.st.now.UnixMilli(), v.gate.Ledger.N > a.Merged
+	if now-a.At < aliasStands.Milliseconds() && !news {
 		return nil
 	}
-	a.At, a.Merged = now, now
+	a.At, a.Merged = now, v.gate.Ledger.N
 	of := read.Next(v.at(skAlias), w.Tokens.Token(), 0)
-	was := (*item.Item)(nil).Next(w.st.at(item.PrefixVisitorOf+v.key), w.Tokens.Token(), w.st.epoch)
 	of.TTL = w.st.now.Add(keepFor).Unix()
-	was.TTL = of.TTL
+	// Hers has no end: by it an erasure finds all that lies there.
+	was := (*item.Item)(nil).Next(w.st.at(item.PrefixVisitorOf+v.key), w.Tokens.Token(), w.st.epoch)
 	if err := errors.Join(of.Encode(a), was.Encode(a)); err != nil {
 		return err
 	}
@@ -110,21 +118,15 @@ func (w *work) sayAlias(ctx context.Context, v *state, read *item.Item, a alias)
 // visitor on every page.
 const aliasStands = time.Hour
 
-// news: the visitor stated something since the last merge.
-func (a alias) news(v *state) bool {
-	for _, p := range v.gate.States {
-		if p.At >= a.Merged {
-			return true
-		}
-	}
-	return false
-}
-
-func (w *work) copyNowAndLater(ctx context.Context, v *state, a alias, fresh bool) error {
+func (w *work) copyNowAndLater(ctx context.Context, v *state, a alias) error {
 	n, err := w.copyFacts(ctx, v, a)
-	if err != nil || n == 0 && !fresh {
+	if err != nil || n == 0 {
 		return err
 	}
+	return w.remindCopies(ctx)
+}
+
+func (w *work) remindCopies(ctx context.Context) error {
 	return w.agenda().Remind(ctx, w.st.key, w.st.epoch, agenda.Copies, w.st.now.Add(again))
 }
 
@@ -137,7 +139,7 @@ func (w *work) mergeConsent(ctx context.Context, v *state, a alias) error {
 		theirs := v.gate.States[name]
 		hers := w.st.gate.States[name]
 		purpose, channel := consent.Split(name)
-		if theirs.At < a.Merged || theirs.State == consent.Pending || consent.Stricter(hers, theirs).State == hers.State {
+		if theirs.Ledger <= consent.LedgerSK(a.Merged) || theirs.State == consent.Pending || consent.Stricter(hers, theirs).State == hers.State {
 			continue
 		}
 		st := consent.Statement{
@@ -234,7 +236,8 @@ func (w *work) copyOf(it *item.Item) (*factCopy, error) {
 // purpose is permitted by her.
 func (w *work) takes(c *factCopy, a alias) bool {
 	oldest := max(w.st.now.Add(-recent).UnixMilli(), w.st.gate.Erased, w.st.gate.Since)
-	return c.at >= oldest && c.in >= a.Since && w.st.mayUse(w.rel, c.purposes)
+	hers := c.in >= a.Since && (a.until == 0 || c.in < a.until)
+	return c.at >= oldest && hers && w.st.mayUse(w.rel, c.purposes)
 }
 
 func surveyPurpose(rel *release.Release, name string) []string {
@@ -255,7 +258,7 @@ func (s *Service) Copy(ctx context.Context, customer string) error {
 		return err
 	}
 	st.userID = st.profile.UserID
-	w := &work{Service: s, rel: rel, src: Source{Kind: Server}, c: &events.Call{}, st: st}
+	w := &work{Service: s, rel: rel, src: Source{Kind: Server}, c: &events.Call{}, st: st, m: moment{at: st.now.UnixMilli()}}
 	q := flow.Query{Table: item.Customers, PK: st.pk, Prefix: item.PrefixVisitorOf, Consistency: flow.Strong}
 	return flow.Each(ctx, s.Store, q, func(it item.Item) error {
 		var a alias
@@ -267,9 +270,29 @@ func (s *Service) Copy(ctx context.Context, customer string) error {
 		}
 		visitor := strings.TrimPrefix(it.SK, item.PrefixVisitorOf)
 		v := &state{subject: subject{key: visitor, pk: item.PrefixVisitor + visitor, visitor: true}}
+		if err := w.handedOn(ctx, v, &a); err != nil {
+			return err
+		}
 		_, err := w.copyFacts(ctx, v, a)
 		return err
 	})
+}
+
+// handedOn finds out whether another has the browser by now: what comes since is
+// not hers.
+func (w *work) handedOn(ctx context.Context, v *state, a *alias) error {
+	items, err := w.Store.Get(ctx, flow.Strong, v.at(skAlias))
+	if err != nil || items[0] == nil {
+		return err
+	}
+	var now alias
+	if err := items[0].Decode(&now); err != nil {
+		return err
+	}
+	if now.Customer != w.st.key {
+		a.until = now.Since
+	}
+	return nil
 }
 
 // copyWindow is how long after an identify its chore may still be worked: clocks

@@ -8,6 +8,7 @@ import (
 
 	"github.com/kesher-io/kesher/shared/core/consent"
 	"github.com/kesher-io/kesher/shared/core/item"
+	"github.com/kesher-io/kesher/shared/core/plan"
 )
 
 // TestI07FactsRacingTheMergeAreNeitherLostNorDoubled: some of a visitor's facts
@@ -135,5 +136,90 @@ func TestVisitorsAnswersBecomeTraitsWhenSheIsKnown(t *testing.T) {
 	f.taken(server, `{"type":"identify","userId":"u1","anonymousId":"a1"}`)
 	if got := fmt.Sprint(f.profile("u1").Traits["interests"].Value); got != "[outdoor]" {
 		t.Fatalf("trait %s", got)
+	}
+}
+
+// Another is identified in the browser within the minute before the first one's
+// late facts are copied: what comes from then on is the other's.
+func TestLateFactsOfABrowserGoToWhoHadItThen(t *testing.T) {
+	f := setup(t)
+	order := func(id string) {
+		f.clock.Advance(10 * time.Second)
+		f.taken(public, `{"type":"track","anonymousId":"a1","messageId":"`+id+`","event":"Order Completed"}`)
+	}
+	identify := func(user string) {
+		f.clock.Advance(10 * time.Second)
+		f.taken(server, `{"type":"identify","userId":"`+user+`","anonymousId":"a1"}`)
+	}
+	identify("u1")
+	order("first")
+	identify("u2")
+	order("second")
+	f.clock.Advance(time.Minute)
+	for user, want := range map[string]string{"u1": "first", "u2": "second"} {
+		if err := f.Copy(context.Background(), f.Keys.Customer(user)); err != nil {
+			t.Fatal(err)
+		}
+		if got := f.events(f.pk(user), "Order Completed"); len(got) != 1 || got[0].ID != want {
+			t.Errorf("%s got %+v", user, got)
+		}
+	}
+}
+
+// A page that was offline tells late what its visitor said before she was known.
+func TestANoOfAVisitorThatArrivesLateBindsHer(t *testing.T) {
+	f := setup(t)
+	f.agrees("u1")
+	f.clock.Advance(2 * time.Minute)
+	identify := `{"type":"identify","userId":"u1","anonymousId":"a1"}`
+	f.taken(server, identify)
+	f.clock.Advance(time.Minute)
+	f.consent(public, `{"anonymousId":"a1","messageId":"n1","purpose":"personalization","state":"withdrawn","time":"2027-03-01T09:01:00Z"}`)
+	f.taken(server, identify)
+	if got := f.gate(f.pk("u1")).States["personalization"].State; got != consent.Withdrawn {
+		t.Fatalf("she is still %s", got)
+	}
+}
+
+// The chore writes traits of somebody whom others write, and who was erased once.
+func TestLateAnswersOfAVisitorBecomeTraitsOfWhoCameBack(t *testing.T) {
+	f := setup(t)
+	f.lives("u1", "dana@shop.example")
+	f.clock.Advance(time.Minute)
+	f.erase("u1")
+	f.clock.Advance(time.Minute)
+	f.starts("u1")
+	f.taken(server, `{"type":"identify","userId":"u1","anonymousId":"a1"}`)
+	f.clock.Advance(time.Second)
+	f.respond(public, `{"anonymousId":"a1","answers":{"interests":["outdoor"]},"consent":[{"purpose":"personalization","state":"granted","notice":"newsletter"}]}`)
+	f.clock.Advance(time.Minute)
+	f.Store = &racing{Store: f.store, sk: item.SKProfile, race: func() {
+		f.taken(server, `{"type":"identify","userId":"u1","traits":{"first_name":"Dana"}}`)
+	}}
+	if err := f.Copy(context.Background(), f.Keys.Customer("u1")); err != nil {
+		t.Fatal(err)
+	}
+	p := f.profile("u1")
+	if got := fmt.Sprint(p.Traits["interests"].Value); got != "[outdoor]" {
+		t.Fatalf("trait %s", got)
+	}
+	if p.At != f.clock.Now("").UnixMilli() {
+		t.Fatalf("the profile changed at %d", p.At)
+	}
+}
+
+// The link to what she did unnamed is as lasting as anything that lies there.
+func TestA35AnErasureFindsWhatSheDidUnnamedForYears(t *testing.T) {
+	f := setup(t)
+	f.rel.Plan.Events["Order Completed"] = plan.Event{Purposes: []string{"service"}, Keep: plan.Duration(730 * 24 * time.Hour)}
+	f.taken(public, `{"type":"track","anonymousId":"a1","event":"Order Completed"}`)
+	f.taken(server, `{"type":"identify","userId":"u1","anonymousId":"a1"}`)
+	f.clock.Advance(500 * 24 * time.Hour)
+	if len(f.list(f.pk("u1"), item.PrefixVisitorOf)) != 1 {
+		t.Fatal("nothing names the visitor she was any more")
+	}
+	f.erase("u1")
+	if left := f.list(f.vpk("a1"), item.PrefixEvent); len(left) != 0 {
+		t.Fatalf("left %s", left[0].SK)
 	}
 }

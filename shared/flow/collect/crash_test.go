@@ -1,0 +1,199 @@
+package collect
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/kesher-io/kesher/events"
+	"github.com/kesher-io/kesher/shared/core/consent"
+	"github.com/kesher-io/kesher/shared/core/fact"
+	"github.com/kesher-io/kesher/shared/core/item"
+	"github.com/kesher-io/kesher/shared/core/profile"
+	"github.com/kesher-io/kesher/shared/core/survey"
+	"github.com/kesher-io/kesher/shared/flow"
+	"github.com/kesher-io/kesher/shared/flow/clock"
+)
+
+// racing lets something happen before the first write of a sort key.
+type racing struct {
+	flow.Store
+	sk   string
+	race func()
+}
+
+func (s *racing) Write(ctx context.Context, ops ...flow.Op) error {
+	if race := s.race; race != nil && ops[0].Item.SK == s.sk {
+		s.race = nil
+		race()
+	}
+	return s.Store.Write(ctx, ops...)
+}
+
+// dying is a function that ends after some writes.
+type dying struct {
+	flow.Store
+	left int
+}
+
+func (s *dying) Write(ctx context.Context, ops ...flow.Op) error {
+	if s.left--; s.left < 0 {
+		return context.DeadlineExceeded
+	}
+	return s.Store.Write(ctx, ops...)
+}
+
+// dies works a call that ends after any number of its writes, and then its retry;
+// check sees what is left each time.
+func dies(t *testing.T, prepare func(*fixture), work func(*fixture) error, check func(f *fixture, writes int)) {
+	t.Helper()
+	for writes := 0; ; writes++ {
+		f := setup(t)
+		prepare(f)
+		f.Store = &dying{Store: f.store, left: writes}
+		err := work(f)
+		f.Store = f.store
+		whole := err == nil
+		f.clock.Advance(time.Second)
+		if err := work(f); err != nil {
+			t.Fatal(err)
+		}
+		check(f, writes)
+		if whole {
+			return
+		}
+	}
+}
+
+func TestA13ASignupThatDiesAnywhereIsAskedForOnceByItsRetry(t *testing.T) {
+	ctx := context.Background()
+	signup, bad := events.DecodeConsent([]byte(`{"messageId":"m1","userId":"u1","purpose":"marketing","channel":"email","notice":"newsletter","state":"granted","time":"2027-03-01T09:00:30Z",
+		"context":{"userHash":"` + setup(t).hash("u1") + `"}}`))
+	if bad != nil {
+		t.Fatal(bad)
+	}
+	prepare := func(f *fixture) { f.lives("u1", "dana@shop.example") }
+	work := func(f *fixture) error { _, err := f.Consent(ctx, signup, public); return err }
+	dies(t, prepare, work, func(f *fixture, writes int) {
+		if n := len(f.events(f.pk("u1"), fact.MessageRequested)); n != 1 {
+			t.Errorf("after %d writes: %d mails ask her", writes, n)
+		}
+	})
+}
+
+func TestAnAnsweredAddressIsKeptWhereverTheCallDies(t *testing.T) {
+	ctx := context.Background()
+	prepare := func(f *fixture) {
+		f.rel.Surveys["contact"] = &survey.Survey{Name: "contact", Purpose: "service", Questions: []survey.Question{{ID: "mail", Type: survey.Text, Trait: "email"}}}
+	}
+	work := func(f *fixture) error {
+		r, bad := events.DecodeResponse([]byte(`{"responseId":"r1","userId":"u1","time":"2027-03-01T09:00:00Z","answers":{"mail":"dana@shop.example"}}`))
+		if bad != nil {
+			t.Fatal(bad)
+		}
+		r.Survey = "contact"
+		_, err := f.Respond(ctx, r, server)
+		return err
+	}
+	dies(t, prepare, work, func(f *fixture, writes int) {
+		if p := f.profile("u1"); p == nil || p.Address.Reveal() != "dana@shop.example" {
+			t.Errorf("after %d writes her address is lost", writes)
+		}
+	})
+}
+
+// due lets the clock do what stands in her agenda.
+func (f *fixture) due(user string) {
+	f.t.Helper()
+	c := clock.Service{Store: f.store, Clock: f.clock, Tokens: f.Tokens, Metrics: f.counts, Chores: map[string]clock.Chore{"pending": f.Purge, "copies": f.Copy}}
+	entries, err := c.Take(context.Background(), item.Shard(f.Keys.Customer(user)))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	for _, e := range entries {
+		if err := c.Fire(context.Background(), e); err != nil {
+			f.t.Fatal(err)
+		}
+	}
+}
+
+func TestA13APendingAddressIsPurgedWhereverTheCallDies(t *testing.T) {
+	asks := func(f *fixture, address string) error {
+		_, err := f.Collect(context.Background(), call(t, `{"type":"identify","userId":"u1","timestamp":"2027-03-01T09:00:00Z","traits":{"email":"`+address+`"},"context":{"userHash":"`+f.hash("u1")+`"}}`), public)
+		return err
+	}
+	check := func(f *fixture, writes int) {
+		for range 3 {
+			f.clock.Advance(7 * 24 * time.Hour)
+			f.due("u1")
+		}
+		if f.profile("u1").Pending != "" {
+			t.Errorf("after %d writes it stays", writes)
+		}
+	}
+	dies(t, func(*fixture) {}, func(f *fixture) error { return asks(f, "new@shop.example") }, check)
+	earlier := func(f *fixture) {
+		if err := asks(f, "other@shop.example"); err != nil {
+			t.Fatal(err)
+		}
+		f.clock.Advance(24 * time.Hour)
+	}
+	dies(t, earlier, func(f *fixture) error { return asks(f, "new@shop.example") }, check)
+}
+
+func TestI07LateFactsAreCopiedWhereverTheIdentifyDies(t *testing.T) {
+	identify := func(f *fixture) error {
+		_, err := f.Collect(context.Background(), call(t, `{"type":"identify","userId":"u1","anonymousId":"a1","timestamp":"2027-03-01T09:00:00Z"}`), server)
+		return err
+	}
+	dies(t, func(*fixture) {}, identify, func(f *fixture, writes int) {
+		f.taken(public, `{"type":"track","anonymousId":"a1","event":"Order Completed"}`)
+		f.clock.Advance(time.Minute)
+		f.due("u1")
+		if n := len(f.events(f.pk("u1"), "Order Completed")); n != 1 {
+			t.Errorf("after %d writes: %d copies", writes, n)
+		}
+	})
+}
+
+func TestA36AnInboxRecordThatComesAgainAfterTheErasureIsNobodys(t *testing.T) {
+	f := setup(t)
+	f.lives("u1", "dana@shop.example")
+	it := item.Item{Key: item.Key{Table: item.Customers, PK: item.PrefixInbox + "u1", SK: "m1"}, Body: []byte(`{"type":"track","event":"Order Completed"}`)}
+	if err := f.store.Write(context.Background(), flow.Put(it, flow.Any)); err != nil {
+		t.Fatal(err)
+	}
+	f.clock.Advance(time.Minute)
+	f.erase("u1")
+	f.clock.Advance(time.Minute)
+	if err := f.Inbox(context.Background(), it); err != nil {
+		t.Fatal(err)
+	}
+	if f.gate(f.pk("u1")).Erased == 0 {
+		t.Fatal("she is a customer again")
+	}
+}
+
+func TestA33WhoOnlyStatedConsentIsKnown(t *testing.T) {
+	f := setup(t)
+	f.consent(server, `{"userId":"u1","purpose":"marketing","channel":"email","state":"withdrawn"}`)
+	x, err := f.Export(context.Background(), "u1")
+	if err != nil || x == nil || len(x.Ledger) != 1 || x.Profile.Consent["marketing/email"].State != consent.Withdrawn {
+		t.Fatalf("%+v, %v", x, err)
+	}
+}
+
+func TestE09AnAddressThatWasOnlyAskedLeavesNothing(t *testing.T) {
+	f := setup(t)
+	f.taken(public, `{"type":"identify","userId":"u1","traits":{"email":"new@shop.example"},"context":{"userHash":"`+f.hash("u1")+`"}}`)
+	f.clock.Advance(profile.ConfirmFor)
+	if len(f.owner("new@shop.example").Asked) != 0 {
+		t.Fatal("it is remembered that it was asked")
+	}
+	f.lives("u1", "dana@shop.example")
+	f.consent(public, `{"userId":"u1","purpose":"marketing","channel":"email","notice":"newsletter","state":"granted","context":{"userHash":"`+f.hash("u1")+`"}}`)
+	f.clock.Advance(2 * profile.ConfirmFor)
+	if f.owner("dana@shop.example").Customer != f.Keys.Customer("u1") {
+		t.Fatal("an owner was forgotten")
+	}
+}
