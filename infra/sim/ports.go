@@ -180,7 +180,7 @@ func (p *ports) Send(_ context.Context, m flow.Mail) (string, error) {
 		p.w.ses.pause()
 	}
 	if p.w.ses.paused() {
-		return refuse(flow.OutcomeSenderWide, "SendingPausedException")
+		return refuse(flow.OutcomeSenderWide, p.w.ses.refusal())
 	}
 	id := p.w.accept(p.task, m, f == TimeoutTaken)
 	switch f {
@@ -210,7 +210,10 @@ func (p *ports) Allowance(context.Context) (deliver.Allowance, error) {
 		return deliver.Allowance{}, errors.New("no answer")
 	}
 	a := deliver.Allowance{PerSecond: 14, PerDay: 50_000}
-	if p.w.ses.paused() {
+	switch {
+	case p.w.ses.paused() && p.w.ses.quota:
+		a.Used = a.PerDay
+	case p.w.ses.paused():
 		a.Paused = "sending is paused"
 	}
 	return a, nil

@@ -22,15 +22,17 @@ const (
 	ReportFirst         Reached = "a report came before anything was stored"
 	BecameFailed        Reached = "a message failed for good"
 	PastErasure         Reached = "something was written past an erasure, by who read before"
+	WasVisitor          Reached = "what a visitor did became the customer's"
 	CameBack            Reached = "an erased customer came back"
 	Parked              Reached = "a run was parked"
-	NewVersion          Reached = "runs of two versions were under way"
+	NewVersion          Reached = "a run went on under the version it began with, another being live"
 )
 
 // MustReach are the places that a thousand seeds must come to.
 var MustReach = []Reached{
 	Entered, MovedWithoutRecord, DecidedAgain, Erased, ErasedAmidClaims, LeftAfterErasure, LeftAfterWithdrawal,
 	ClaimReleased, ExitAfterReads, ExitWhileDue, CapFull, BecameUnknown, UnknownSettled, BecameFailed, Parked,
+	NewVersion, PastErasure, WasVisitor, CameBack,
 	"held: quiet hours", "held: cap", "held: brake", "held: throttled",
 	"skipped: no consent", "skipped: suppressed", "skipped: cap", "skipped: late", "skipped: exit seen at the gate",
 	"skipped: address belongs to another customer",

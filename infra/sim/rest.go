@@ -111,6 +111,7 @@ func (w *World) personAtRest(p *person) {
 	}
 	w.toldAtRest(p)
 	w.profileAtRest(p)
+	w.visitorAtRest(p)
 	if p.steady && started == 0 && w.shouldStart(p) {
 		w.violate(p.key, "she permits everything and put dear things into the cart, and no run began")
 	}
@@ -140,6 +141,23 @@ func (w *World) runAtRest(p *person, it *item.Item) (started int) {
 		w.violate(p.key, "%s: %d began, %d ended", about(&run), run.Tally.Started, got)
 	}
 	return run.Tally.Started
+}
+
+// visitorAtRest: what she did before she was known is hers, each once (I07).
+func (w *World) visitorAtRest(p *person) {
+	if !p.steady {
+		return
+	}
+	times := map[string]int{}
+	for _, f := range w.watch.facts[p.key] {
+		times[f.ID]++
+	}
+	for id := range p.looked {
+		if times[id] != 1 {
+			w.violate(p.key, "what she looked at as a visitor (%s) is hers %d times", id, times[id])
+		}
+		w.result.Reached[WasVisitor]++
+	}
 }
 
 // setAtRest: what a step set stands in her profile, which nobody else writes to.

@@ -26,7 +26,9 @@ type person struct {
 	// steady: permits everything and never takes it back, so that what must
 	// happen is known without a model of the rules.
 	steady bool
-	n      int // messageIds given
+	n      int             // messageIds given
+	anon   string          // her anonymousId, if she was a visitor first
+	looked map[string]bool // messageIds of what she did as a visitor and was kept
 }
 
 // span is how long customers are active.
@@ -78,6 +80,9 @@ func (w *World) live1(p *person) {
 		p.shares(w.people[w.rng.IntN(len(w.people)-1)])
 	}
 	p.bounces, p.complains, p.unsubscribes = !p.steady && w.chance(10), !p.steady && w.chance(10), !p.steady && w.chance(4)
+	if w.chance(4) {
+		p.visits(at.Add(-30 * time.Minute))
+	}
 	p.comes(at, p.steady || !w.chance(5))
 	p.shops(at.Add(2*time.Minute), span/2)
 	if w.busy {
@@ -98,6 +103,31 @@ func (p *person) shares(with *person) {
 			other.steady = false
 		}
 	}
+}
+
+// visits has her look around before anybody knows her; something of it arrives only
+// while she is being identified.
+func (p *person) visits(from time.Time) {
+	w := p.w
+	p.anon, p.looked = "browser-"+p.id, map[string]bool{}
+	p.at(from, p.state("personalization", "", "granted", true))
+	for range 1 + w.rng.IntN(2) {
+		p.at(from.Add(time.Minute+w.some(25*time.Minute)), p.looks())
+	}
+	p.at(from.Add(30*time.Minute+w.some(3*time.Second)), p.looks())
+}
+
+// looks is a product viewed by a visitor.
+func (p *person) looks() call {
+	c := &events.Call{Type: events.TypeTrack, MessageID: p.message(), AnonymousID: events.NewPersonal(p.anon), Event: "Product Viewed", Properties: map[string]any{"product_id": p.product()}}
+	return call{name: "looks around", once: true, do: func(ctx context.Context, i *instance, at time.Time) error {
+		c.Timestamp = events.Time{Time: at}
+		out, err := i.collect.Collect(ctx, c, server)
+		if err == nil && out.Refused == nil {
+			p.looked[c.MessageID] = true
+		}
+		return p.answered(out, err)
+	}}
 }
 
 // comes makes her known.
@@ -194,6 +224,7 @@ func (p *person) message() string {
 // answered.
 type call struct {
 	name string
+	once bool // she has gone elsewhere by then: it is not tried again
 	do   func(ctx context.Context, i *instance, at time.Time) error
 }
 
@@ -205,6 +236,7 @@ func (p *person) make(c call, at time.Time) {
 	w := p.w
 	w.spawn(c.name, p.key, func(ctx context.Context, i *instance) error { return c.do(ctx, i, at) }, func(err error) {
 		switch {
+		case err != nil && c.once:
 		case err != nil:
 			w.later(w.now.Add(time.Second+w.some(20*time.Second)), func() { p.make(c, at) })
 		case w.strikes(CallRepeated) != "":
@@ -216,8 +248,11 @@ func (p *person) make(c call, at time.Time) {
 var server = collect.Source{Kind: collect.Server, Name: "backend"}
 
 func (p *person) identify() call {
-	c := &events.Call{Type: events.TypeIdentify, MessageID: p.message(), UserID: events.NewPersonal(p.id), Traits: events.Object{"email": p.email, "first_name": p.name}}
-	return call{"identify", func(ctx context.Context, i *instance, at time.Time) error {
+	c := &events.Call{
+		Type: events.TypeIdentify, MessageID: p.message(), UserID: events.NewPersonal(p.id), AnonymousID: events.NewPersonal(p.anon),
+		Traits: events.Object{"email": p.email, "first_name": p.name},
+	}
+	return call{name: "identify", do: func(ctx context.Context, i *instance, at time.Time) error {
 		c.Timestamp = events.Time{Time: at}
 		if i.w.bytes {
 			return i.postJSON(ctx, "/v1/"+c.Type, c)
@@ -234,7 +269,7 @@ func (p *person) move() call {
 
 func (p *person) track(event string, props map[string]any) call {
 	c := &events.Call{Type: events.TypeTrack, MessageID: p.message(), UserID: events.NewPersonal(p.id), Event: event, Properties: props}
-	return call{"track " + event, func(ctx context.Context, i *instance, at time.Time) error {
+	return call{name: "track " + event, do: func(ctx context.Context, i *instance, at time.Time) error {
 		c.Timestamp = events.Time{Time: at}
 		if i.w.bytes {
 			return i.postJSON(ctx, "/v1/"+c.Type, c)
@@ -243,10 +278,12 @@ func (p *person) track(event string, props map[string]any) call {
 	}}
 }
 
-func (p *person) grant(purpose, channel string) call { return p.state(purpose, channel, "granted") }
+func (p *person) grant(purpose, channel string) call {
+	return p.state(purpose, channel, "granted", false)
+}
 
 func (p *person) withdraw(purpose, channel string) call {
-	c := p.state(purpose, channel, "withdrawn")
+	c := p.state(purpose, channel, "withdrawn", false)
 	do := c.do
 	c.do = func(ctx context.Context, i *instance, at time.Time) error {
 		err := do(ctx, i, at)
@@ -258,12 +295,15 @@ func (p *person) withdraw(purpose, channel string) call {
 	return c
 }
 
-func (p *person) state(purpose, channel, state string) call {
+func (p *person) state(purpose, channel, state string, visitor bool) call {
 	c := &events.ConsentCall{
 		MessageID: p.message(), UserID: events.NewPersonal(p.id), Purpose: purpose, Channel: channel, State: state,
 		Evidence: &events.Evidence{Basis: "consent", Source: "sim"},
 	}
-	return call{state + " " + purpose, func(ctx context.Context, i *instance, at time.Time) error {
+	if visitor {
+		c.UserID, c.AnonymousID = events.Personal{}, events.NewPersonal(p.anon)
+	}
+	return call{name: state + " " + purpose, do: func(ctx context.Context, i *instance, at time.Time) error {
 		c.Time = events.Time{Time: at}
 		if i.w.bytes {
 			return i.postJSON(ctx, "/v1/consents", c)
@@ -274,7 +314,7 @@ func (p *person) state(purpose, channel, state string) call {
 
 func (p *person) answer() call {
 	c := &events.SurveyResponse{Survey: "style", ResponseID: p.message(), UserID: events.NewPersonal(p.id), Answers: events.Object{"interests": []any{"outdoor"}}}
-	return call{"answers style", func(ctx context.Context, i *instance, at time.Time) error {
+	return call{name: "answers style", do: func(ctx context.Context, i *instance, at time.Time) error {
 		c.Time = events.Time{Time: at}
 		if i.w.bytes {
 			return i.postJSON(ctx, "/v1/surveys/"+c.Survey+"/responses", c)
@@ -286,7 +326,7 @@ func (p *person) answer() call {
 // request asks for a transactional mail by the API.
 func (p *person) request() call {
 	c := &events.MessageCall{MessageID: p.message(), UserID: events.NewPersonal(p.id), Template: "receipt"}
-	return call{"message receipt", func(ctx context.Context, i *instance, _ time.Time) error {
+	return call{name: "message receipt", do: func(ctx context.Context, i *instance, _ time.Time) error {
 		if i.w.bytes {
 			return i.postJSON(ctx, "/v1/messages", c)
 		}
@@ -295,7 +335,7 @@ func (p *person) request() call {
 }
 
 func (p *person) erase() call {
-	return call{"erase", func(ctx context.Context, i *instance, _ time.Time) error {
+	return call{name: "erase", do: func(ctx context.Context, i *instance, _ time.Time) error {
 		_, err := i.erase.Erase(ctx, p.key)
 		return err
 	}}
@@ -304,7 +344,7 @@ func (p *person) erase() call {
 // press presses the button in a mail, some time after it came.
 func (p *person) press(m *flow.Mail) {
 	t := token.Unsubscribe{Customer: p.key, Address: p.w.keys.Address(m.To), Message: m.ID, Purpose: "marketing", Topic: "cart"}
-	p.at(p.w.now.Add(p.w.some(3*time.Hour)), call{"presses unsubscribe", func(ctx context.Context, i *instance, at time.Time) error {
+	p.at(p.w.now.Add(p.w.some(3*time.Hour)), call{name: "presses unsubscribe", do: func(ctx context.Context, i *instance, at time.Time) error {
 		var err error
 		if i.w.bytes {
 			err = i.press(ctx, token.NewLinks(base, i.w.ring).Unsubscribe(t))

@@ -14,10 +14,21 @@ import (
 type ses struct {
 	w           *World
 	pausedUntil time.Time
+	quota       bool // it is the daily quota that is used up
 	n           int
 }
 
-func (s *ses) pause() { s.pausedUntil = s.w.now.Add(time.Minute + s.w.some(2*time.Hour)) }
+func (s *ses) pause() {
+	s.pausedUntil = s.w.now.Add(time.Minute + s.w.some(2*time.Hour))
+	s.quota = s.w.rng.IntN(2) == 0
+}
+
+func (s *ses) refusal() string {
+	if s.quota {
+		return "LimitExceededException"
+	}
+	return "SendingPausedException"
+}
 
 func (s *ses) paused() bool { return s.w.now.Before(s.pausedUntil) }
 

@@ -68,6 +68,9 @@ func (o *watch) begun(customer string, epoch int64, before, after *engine.Run, b
 // moved: the same passage, further on.
 func (o *watch) moved(t *task, customer string, before, after *engine.Run, bad func(string, ...any)) {
 	o.timer(t, customer, before, after, bad)
+	if after.Release != o.w.live().ID {
+		o.w.result.Reached[NewVersion]++
+	}
 	if before.Release != after.Release || before.Version != after.Version {
 		bad("it changed from release %s to %s", before.Release, after.Release)
 	}
