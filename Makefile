@@ -50,7 +50,7 @@ sim: ## play random histories against every promise (SEEDS=n, or SEED=x to read 
 	@go run ./infra/sim/cmd -seeds $(SEEDS) $(if $(SEED),-seed $(SEED))
 
 bench: ## print every figure that has a budget, measured (ONLY=Render prints that one)
-	@go run ./infra/bench $(ONLY)
+	@go run ./infra/bench '$(ONLY)'
 
 checklist: ## which numbered behaviours are covered, and by which test
 	@go run ./infra/checklist

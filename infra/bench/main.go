@@ -23,7 +23,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	only := regexp.MustCompile(strings.Join(os.Args[1:], "|")) // of what to measure
-	fmt.Printf("%d cores (%s), %s, %s\n\n", runtime.NumCPU(), processor(), runtime.Version(), time.Now().UTC().Format(time.DateOnly))
+	fmt.Printf("%d cores (%s), %s, %s, load before: %s\n\n", runtime.NumCPU(), processor(), runtime.Version(), time.Now().UTC().Format(time.DateOnly), busy())
 	fmt.Println("| what | budget | measured | how |\n|---|---|---|---|")
 	failed := false
 	for _, s := range suites {
@@ -91,6 +91,17 @@ func parse(out []byte) (all []result) {
 		all = append(all, r)
 	}
 	return all
+}
+
+// busy is what else runs here: how many processes waited for a core in the last
+// minute. Much of it makes every figure of time too high.
+func busy() string {
+	text, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		return "unknown"
+	}
+	load, _, _ := strings.Cut(string(text), " ")
+	return load
 }
 
 // processor is the machine's, as Linux names it.

@@ -73,7 +73,7 @@ var suites = []suite{
 		{what: "AWS, 1,000,000 cart journeys, from the stored event on", unit: "$/million", budget: 14, shown: "$"},
 		{what: "storing their 4,000,000 events", unit: "$-storing/million", shown: "$"},
 		{what: "the HTTP door, unbatched", unit: "$-door/million", shown: "$"},
-		{what: "SES; on its default plan", unit: "$-SES/million", shown: "$"},
+		{what: "SES without a plan", unit: "$-SES/million", shown: "$"},
 		{what: "SES on its default plan", unit: "$-SES-plan/million", shown: "$"},
 		{what: "an idle stage, a month", unit: "$-idle/month", budget: 3, shown: "$"},
 		{what: "table requests per journey: GetItem", unit: "GetItem/journey"},
