@@ -7,7 +7,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"slices"
 	"sync"
 	"time"
 
@@ -66,7 +65,7 @@ func (h *Handler) Handle(ctx context.Context, _ []byte) ([]byte, error) {
 // Shard works one shard, if nobody else does, until nothing is due or the time is
 // up. It looks before it takes the lease: leases of idle shards cost a dollar a month.
 func (h *Handler) Shard(ctx context.Context, shard string, until time.Time) (r Result, err error) {
-	entries, err := h.Clock.Take(ctx, shard)
+	entries, err := h.Clock.Take(ctx, shard, nil)
 	if err != nil || len(entries) == 0 {
 		return r, err
 	}
@@ -74,19 +73,17 @@ func (h *Handler) Shard(ctx context.Context, shard string, until time.Time) (r R
 	if err != nil || !ours {
 		return r, err
 	}
-	seen := map[clock.Entry]bool{}
+	had := map[clock.Entry]bool{}
 	for len(entries) > 0 && h.Clock.Clock.Real().Before(until) {
 		batch := h.work(ctx, entries)
 		r.Worked += batch.Worked
 		r.Failed += batch.Failed
 		for _, e := range entries {
-			seen[e] = true
+			had[e] = true
 		}
-		if entries, err = h.Clock.Take(ctx, shard); err != nil {
+		if entries, err = h.Clock.Take(ctx, shard, had); err != nil {
 			return r, err
 		}
-		// What is listed again, because it failed or the index lags, has had its turn.
-		entries = slices.DeleteFunc(entries, func(e clock.Entry) bool { return seen[e] })
 	}
 	return r, h.Clock.Release(context.WithoutCancel(ctx), shard)
 }

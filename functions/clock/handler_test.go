@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"testing"
@@ -30,8 +31,11 @@ func (r *runs) Due(ctx context.Context, customer, sk string) error {
 	r.mu.Lock()
 	r.seen[customer]++
 	r.mu.Unlock()
-	if customer == "abad" {
+	switch customer {
+	case "abad":
 		return errors.New("not now")
+	case "apanic":
+		panic("a run that nobody foresaw")
 	}
 	return r.store.Write(ctx, flow.Delete(item.C(customer, sk), flow.Any))
 }
@@ -69,6 +73,36 @@ func TestABacklogIsWorkedOffAndAFailureBlocksNobody(t *testing.T) {
 	left, err := store.Query(ctx, flow.Query{Table: item.Customers, List: "due#a"})
 	if err != nil || len(left.Items) != 1 || left.Items[0].PK != "C#abad" {
 		t.Fatalf("left %+v (%v)", left.Items, err)
+	}
+}
+
+// The oldest of a shard may fail for ever, more of them than a page holds, and one
+// may panic: whoever stands behind them has his turn all the same.
+func TestJ19MoreFailuresThanAPageHoldsBlockNobody(t *testing.T) {
+	ctx := context.Background()
+	start := time.Date(2026, 11, 1, 9, 0, 0, 0, time.UTC)
+	c := fake.NewClock(start)
+	store := memstore.New(c.NowOf)
+	work := &runs{store: store, seen: map[string]int{}}
+	put := func(customer, sk string, at time.Time) {
+		it := item.Item{Key: item.C(customer, sk), V: 1, W: "w", F: 1, IK: "due#a", IS: item.Time(at), Body: []byte("{}")}
+		if err := store.Write(ctx, flow.Put(it, flow.Any)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range 600 {
+		put("abad", fmt.Sprintf("RUN#%d#-", i), start.Add(-time.Hour))
+	}
+	put("apanic", "RUN#x#-", start.Add(-time.Minute))
+	put("agood", "RUN#x#-", start)
+	h := &clockfn.Handler{Clock: &clock.Service{
+		Store: store, Clock: c, Tokens: fake.NewTokens(1), Runs: work, Metrics: fake.NoMetrics{}, Log: slog.New(slog.DiscardHandler),
+	}}
+	if _, err := h.Handle(ctx, nil); err != nil {
+		t.Fatal(err)
+	}
+	if work.seen["agood"] != 1 || work.seen["abad"] != 600 || work.seen["apanic"] != 1 {
+		t.Fatalf("worked %v", work.seen)
 	}
 }
 

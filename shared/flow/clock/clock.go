@@ -16,6 +16,7 @@ import (
 	"github.com/kesher-io/kesher/shared/core/item"
 	"github.com/kesher-io/kesher/shared/flow"
 	"github.com/kesher-io/kesher/shared/flow/agenda"
+	"github.com/kesher-io/kesher/shared/flow/faults"
 )
 
 // Runs advances runs; advance.Service is one.
@@ -59,14 +60,15 @@ const MetricLateness = "ClockLateness"
 // pageSize is how many entries a worker takes from the index at once.
 const pageSize = 256
 
-// Take lists what is due in a shard, oldest first: timers, then looks. The
-// index lags; whoever works an entry reads the item itself first.
-func (s *Service) Take(ctx context.Context, shard string) ([]Entry, error) {
-	due, err := s.list(ctx, item.DueList(shard), false)
+// Take lists what is due in a shard, oldest first: timers, then looks, without
+// what has had its turn (it failed, or the index lags), however much that is. Whoever
+// works an entry reads the item itself first.
+func (s *Service) Take(ctx context.Context, shard string, had map[Entry]bool) ([]Entry, error) {
+	due, err := s.list(ctx, item.DueList(shard), false, had)
 	if err != nil {
 		return nil, err
 	}
-	looks, err := s.list(ctx, item.LookList(shard), true)
+	looks, err := s.list(ctx, item.LookList(shard), true, had)
 	if err != nil {
 		return nil, err
 	}
@@ -78,26 +80,42 @@ func (s *Service) Take(ctx context.Context, shard string) ([]Entry, error) {
 	return append(due, looks...), nil
 }
 
-func (s *Service) list(ctx context.Context, list string, look bool) ([]Entry, error) {
-	page, err := s.Store.Query(ctx, flow.Query{
-		Table: item.Customers, List: list, To: item.Time(s.Clock.Now("")) + "~", Limit: pageSize,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("list %s: %w", list, err)
-	}
-	entries := make([]Entry, 0, len(page.Items))
-	for _, it := range page.Items {
-		at, err := time.Parse(item.TimeLayout, it.IS)
+func (s *Service) list(ctx context.Context, list string, look bool, had map[Entry]bool) ([]Entry, error) {
+	q := flow.Query{Table: item.Customers, List: list, To: item.Time(s.Clock.Now("")) + "~", Limit: pageSize}
+	var entries []Entry
+	for {
+		page, err := s.Store.Query(ctx, q)
 		if err != nil {
-			return nil, fmt.Errorf("list %s: order %q is no time", list, it.IS)
+			return nil, fmt.Errorf("list %s: %w", list, err)
 		}
-		entries = append(entries, Entry{Key: it.Key, Look: look, At: at})
+		for _, it := range page.Items {
+			at, err := time.Parse(item.TimeLayout, it.IS)
+			if err != nil {
+				return nil, fmt.Errorf("list %s: order %q is no time", list, it.IS)
+			}
+			if e := (Entry{Key: it.Key, Look: look, At: at}); !had[e] {
+				entries = append(entries, e)
+			}
+		}
+		if len(entries) > 0 || page.Cursor == "" {
+			return entries, nil
+		}
+		q.Cursor = page.Cursor
 	}
-	return entries, nil
 }
 
-// Fire works one entry. An error leaves it listed: the next minute finds it.
-func (s *Service) Fire(ctx context.Context, e Entry) error {
+// Fire works one entry. An error leaves it listed: the next minute finds it. It
+// is told in the log, since nobody else would name what does not move.
+func (s *Service) Fire(ctx context.Context, e Entry) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = &faults.Panic{Value: p}
+		}
+		if err != nil {
+			kind, _, _ := strings.Cut(e.Key.SK, "#")
+			s.Log.Error("due, and can't be worked", "pk", e.Key.PK, "item", kind, "error", err)
+		}
+	}()
 	switch {
 	case strings.HasPrefix(e.Key.SK, item.PrefixRun) && e.Look:
 		return s.Runs.Look(ctx, e.Customer(), e.Key.SK)

@@ -70,7 +70,7 @@ func TestDueAndLooksAreTakenInOrderAndNotBeforeTheirTime(t *testing.T) {
 	b.list(t, item.C("a3", "RUN#x#-"), "due#a", t0.Add(time.Millisecond))
 	b.list(t, item.C("a4", "RUN#x#-"), "look#a", t0)
 	b.list(t, item.C("b1", "RUN#x#-"), "due#b", t0)
-	entries, err := b.Take(ctx, "a")
+	entries, err := b.Take(ctx, "a", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,7 +101,7 @@ func TestChoresAreDoneWhenDueAndStruckOff(t *testing.T) {
 	fail := errors.New("later")
 	b.Chores["pending"] = func(context.Context, string) error { done = append(done, "pending"); return fail }
 	fire := func() error {
-		entries, err := b.Take(ctx, "a")
+		entries, err := b.Take(ctx, "a", nil)
 		if err != nil || len(entries) == 0 {
 			return err
 		}
