@@ -59,13 +59,14 @@ func (w *work) remindPurge(ctx context.Context, till int64) error {
 
 // Address takes an address that a known customer gives herself, in her preference
 // centre: like one that a public key gave, it becomes hers by a link mailed to it.
-func (s *Service) Address(ctx context.Context, customer string, to profile.Secret) error {
+// epoch is hers as she gave it: if she was erased since, it is forgotten.
+func (s *Service) Address(ctx context.Context, customer string, epoch int64, to profile.Secret) error {
 	rel, err := s.Releases.Live(ctx)
 	if err != nil {
 		return err
 	}
 	st, err := s.open(ctx, subject{key: customer, pk: item.CustomerPK(customer)})
-	if err != nil || st.profile == nil || st.profile.AddressHash == s.Keys.Address(to.Reveal()) {
+	if err != nil || st.epoch != epoch || st.profile == nil || st.profile.AddressHash == s.Keys.Address(to.Reveal()) {
 		return err
 	}
 	w := &work{Service: s, rel: rel, src: Source{Kind: Public}, c: &events.Call{}, st: st, m: moment{at: st.now.UnixMilli()}}

@@ -42,7 +42,7 @@ func TestA36ACallThatReadBeforeTheErasureBringsNothingBack(t *testing.T) {
 		_, err := f.Collect(ctx, call(f.t, `{"userId":"u1","type":"identify","traits":{"email":"new@shop.example"},"context":{"userHash":"`+f.hash("u1")+`"}}`), public)
 		return err
 	}
-	calls["an address from her page"] = func(f *fixture) error { return f.Address(ctx, f.Keys.Customer("u1"), "new@shop.example") }
+	calls["an address from her page"] = func(f *fixture) error { return f.Address(ctx, f.Keys.Customer("u1"), 0, "new@shop.example") }
 	calls["a confirmation"] = func(f *fixture) error {
 		_, err := f.mover().Confirm(ctx, f.Keys.Customer("u1"), f.rel, f.Keys.Address("pending@shop.example"))
 		return err

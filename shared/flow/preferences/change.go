@@ -136,7 +136,7 @@ func (s *Service) setAddress(ctx context.Context, p *person, pl *plan.Plan, addr
 	if err != nil {
 		return err
 	}
-	return s.Collect.Address(ctx, p.key, profile.Secret(address))
+	return s.Collect.Address(ctx, p.key, p.epoch, profile.Secret(address))
 }
 
 // erase has her forgotten by the clock, within a minute: pages may delete nothing.
@@ -228,11 +228,12 @@ func (s *Service) editProfile(ctx context.Context, p *person, edit func(*profile
 		if _, conflict := flow.AsConflict(err); !conflict {
 			return err
 		}
+		epoch := p.epoch
 		if p, err = s.open(ctx, p.key); err != nil {
 			return err
 		}
-		if p.erased() {
-			return ErrSession
+		if p.epoch != epoch {
+			return ErrSession // she was erased meanwhile, and may have come back
 		}
 	}
 	return flow.ErrThrottled

@@ -30,10 +30,14 @@ func (s *Service) editGate(ctx context.Context, p *person, edit func(*consent.Ga
 			return err
 		}
 		read, gate = conflict.Current, consent.Gate{}
-		if read != nil {
-			if err := read.Decode(&gate); err != nil {
-				return err
-			}
+		if read == nil {
+			continue
+		}
+		if read.E != p.epoch {
+			return nil // she was erased meanwhile, and may have come back
+		}
+		if err := read.Decode(&gate); err != nil {
+			return err
 		}
 	}
 	return flow.ErrThrottled
