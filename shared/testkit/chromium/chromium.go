@@ -187,13 +187,6 @@ func Eval[T any](p *Tab, expression string) T {
 	return v
 }
 
-// Await waits until an expression in the page is true.
-func (p *Tab) Await(expression string) {
-	p.t.Helper()
-	_, err := chromedp.Run(p.ctx, chromedp.Poll[bool](expression))
-	p.must(err)
-}
-
 func (p *Tab) must(err error) {
 	p.t.Helper()
 	if err != nil {
