@@ -69,6 +69,7 @@ type GateInput struct {
 	Profile *profile.Profile // nil: none
 	Owner   *profile.Owner   // of the address that Recipient names; nil: nobody
 	Stored  *Msg             // nil: none
+	Waited  bool             // Stored is a hold that the run has waited out
 	Exit    string           // event of an exit stored since the run's entry
 	Brake   Pace
 
@@ -199,9 +200,10 @@ func exited(in *GateInput) (Verdict, bool) {
 	return Verdict{Action: Skip, Reason: ReasonExit, Exit: in.Exit}, true
 }
 
-// waits: a hold is not cut short by a record that comes again.
+// waits: a hold is not cut short by a record that comes again. One that the run
+// knows of and has waited out is over, though this clock may be a little behind.
 func waits(in *GateInput) (Verdict, bool) {
-	if in.Stored != nil && in.Stored.State == Held && in.Now.UnixMilli() < in.Stored.Until {
+	if in.Stored != nil && in.Stored.State == Held && !in.Waited && in.Now.UnixMilli() < in.Stored.Until {
 		return leave(ReasonWaits)
 	}
 	return goOn, false

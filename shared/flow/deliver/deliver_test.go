@@ -218,6 +218,31 @@ func TestB26CapWaitIsHeldUntilASlotFreesAndThenLeaves(t *testing.T) {
 	w.mails(2)
 }
 
+// The clock that fires a run and the one that judges its message are two machines'.
+// When the second is a little behind, the message is not left for a look to find, a
+// quarter of an hour later: it is judged, and what still holds it holds it again.
+func TestAHoldThatTheRunHasWaitedOutIsNotWaitedForAgain(t *testing.T) {
+	w := newWorld(t)
+	w.live.Settings.QuietHours = plan.QuietHours{From: "11:00", To: "13:00", Then: message.QuietHold} // it is 12:00 in Jerusalem
+	key, id := w.due("plain")
+	w.deliver(key)
+	held := w.expect(id, message.Held, message.ReasonQuiet)
+	end := time.UnixMilli(held.Until)
+	w.clock.Set(end.Add(-2 * time.Second))
+	if r := w.deliver(key); r.Message != nil || r.Reason != message.ReasonWaits {
+		t.Fatalf("a record that came again changed it: %+v", r)
+	}
+	stored := w.get(item.MsgSK(id), &message.Msg{})
+	w.due("plain", func(r *engine.Run) { r.MsgV, r.MsgW, r.Out.Send.Due = stored.V, stored.W, held.Due })
+	if r := w.deliver(key); r.Message == nil || r.Message.State != message.Held || r.Message.Until != held.Until {
+		t.Fatalf("%+v", r)
+	}
+	w.clock.Set(end)
+	w.due("plain", func(r *engine.Run) { r.MsgV, r.MsgW, r.Out.Send.Due = stored.V, stored.W, held.Due })
+	w.deliver(key)
+	w.expect(id, message.Sent, "")
+}
+
 func TestJ09WithoutAKnownZoneTheBrandsHoldsAndTheMessageSaysSo(t *testing.T) {
 	w := newWorld(t)
 	w.live.Settings.QuietHours = plan.QuietHours{From: "11:00", To: "13:00", Then: message.QuietHold} // it is 12:00 in Jerusalem, 10:00 UTC

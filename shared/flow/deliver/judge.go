@@ -16,7 +16,8 @@ import (
 func (w *work) input(ctx context.Context, v *view) (message.GateInput, error) {
 	in := message.GateInput{
 		Customer: w.customer, Due: v.due, Gate: &v.gate, Profile: v.profile, Owner: v.owner, Stored: v.msg,
-		Zone: v.zone, Now: v.now, Real: v.real,
+		Waited: v.msgItem != nil && v.msgItem.W == v.run.MsgW,
+		Zone:   v.zone, Now: v.now, Real: v.real,
 		Stage: w.Stage, Reaches: w.Reaches, Process: w.Process, CanAsk: w.Settler != nil,
 	}
 	if v.due == nil {
