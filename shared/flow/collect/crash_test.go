@@ -6,10 +6,8 @@ import (
 	"time"
 
 	"github.com/kesher-io/kesher/events"
-	"github.com/kesher-io/kesher/shared/core/consent"
 	"github.com/kesher-io/kesher/shared/core/fact"
 	"github.com/kesher-io/kesher/shared/core/item"
-	"github.com/kesher-io/kesher/shared/core/profile"
 	"github.com/kesher-io/kesher/shared/core/survey"
 	"github.com/kesher-io/kesher/shared/flow"
 	"github.com/kesher-io/kesher/shared/flow/clock"
@@ -154,46 +152,4 @@ func TestI07LateFactsAreCopiedWhereverTheIdentifyDies(t *testing.T) {
 			t.Errorf("after %d writes: %d copies", writes, n)
 		}
 	})
-}
-
-func TestA36AnInboxRecordThatComesAgainAfterTheErasureIsNobodys(t *testing.T) {
-	f := setup(t)
-	f.lives("u1", "dana@shop.example")
-	it := item.Item{Key: item.Key{Table: item.Customers, PK: item.PrefixInbox + "u1", SK: "m1"}, Body: []byte(`{"type":"track","event":"Order Completed"}`)}
-	if err := f.store.Write(context.Background(), flow.Put(it, flow.Any)); err != nil {
-		t.Fatal(err)
-	}
-	f.clock.Advance(time.Minute)
-	f.erase("u1")
-	f.clock.Advance(time.Minute)
-	if err := f.Inbox(context.Background(), it); err != nil {
-		t.Fatal(err)
-	}
-	if f.gate(f.pk("u1")).Erased == 0 {
-		t.Fatal("she is a customer again")
-	}
-}
-
-func TestA33WhoOnlyStatedConsentIsKnown(t *testing.T) {
-	f := setup(t)
-	f.consent(server, `{"userId":"u1","purpose":"marketing","channel":"email","state":"withdrawn"}`)
-	x, err := f.Export(context.Background(), "u1")
-	if err != nil || x == nil || len(x.Ledger) != 1 || x.Profile.Consent["marketing/email"].State != consent.Withdrawn {
-		t.Fatalf("%+v, %v", x, err)
-	}
-}
-
-func TestE09AnAddressThatWasOnlyAskedLeavesNothing(t *testing.T) {
-	f := setup(t)
-	f.taken(public, `{"type":"identify","userId":"u1","traits":{"email":"new@shop.example"},"context":{"userHash":"`+f.hash("u1")+`"}}`)
-	f.clock.Advance(profile.ConfirmFor)
-	if len(f.owner("new@shop.example").Asked) != 0 {
-		t.Fatal("it is remembered that it was asked")
-	}
-	f.lives("u1", "dana@shop.example")
-	f.consent(public, `{"userId":"u1","purpose":"marketing","channel":"email","notice":"newsletter","state":"granted","context":{"userHash":"`+f.hash("u1")+`"}}`)
-	f.clock.Advance(2 * profile.ConfirmFor)
-	if f.owner("dana@shop.example").Customer != f.Keys.Customer("u1") {
-		t.Fatal("an owner was forgotten")
-	}
 }

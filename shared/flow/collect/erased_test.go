@@ -96,3 +96,21 @@ func (s *afterReads) Get(ctx context.Context, c flow.Consistency, keys ...item.K
 	}
 	return items, err
 }
+
+func TestA36AnInboxRecordThatComesAgainAfterTheErasureIsNobodys(t *testing.T) {
+	f := setup(t)
+	f.lives("u1", "dana@shop.example")
+	it := item.Item{Key: item.Key{Table: item.Customers, PK: item.PrefixInbox + "u1", SK: "m1"}, Body: []byte(`{"type":"track","event":"Order Completed"}`)}
+	if err := f.store.Write(context.Background(), flow.Put(it, flow.Any)); err != nil {
+		t.Fatal(err)
+	}
+	f.clock.Advance(time.Minute)
+	f.erase("u1")
+	f.clock.Advance(time.Minute)
+	if err := f.Inbox(context.Background(), it); err != nil {
+		t.Fatal(err)
+	}
+	if f.gate(f.pk("u1")).Erased == 0 {
+		t.Fatal("she is a customer again")
+	}
+}

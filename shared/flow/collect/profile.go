@@ -116,7 +116,7 @@ func (s *Service) Export(ctx context.Context, userID string) (*Export, error) {
 		return nil, err
 	}
 	x := &Export{Profile: p, Items: []ExportedItem{}, Ledger: []consent.Entry{}}
-	visitors, err := s.exportPartition(ctx, x, "customer", st.pk, st.epoch)
+	visitors, err := s.exportPartition(ctx, x, "customer", item.Customers, st.pk, st.epoch)
 	if err != nil {
 		return nil, err
 	}
@@ -126,7 +126,7 @@ func (s *Service) Export(ctx context.Context, userID string) (*Export, error) {
 		}
 	}
 	if st.profile != nil && st.profile.AddressHash != "" && !st.profile.Shared {
-		if _, err := s.exportPartition(ctx, x, "address", item.PrefixAddress+st.profile.AddressHash, 0); err != nil {
+		if _, err := s.exportPartition(ctx, x, "address", item.Customers, item.PrefixAddress+st.profile.AddressHash, 0); err != nil {
 			return nil, err
 		}
 	}
@@ -144,12 +144,16 @@ func (s *Service) exportVisitor(ctx context.Context, x *Export, st *state, pk st
 	if err := items[0].Decode(&a); err != nil || a.Customer != st.key || a.Since != 0 {
 		return err
 	}
-	_, err = s.exportPartition(ctx, x, "visitor", pk, 0)
-	return err
+	for _, table := range []item.Table{item.Customers, item.Ledger} {
+		if _, err := s.exportPartition(ctx, x, "visitor", table, pk, 0); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-func (s *Service) exportPartition(ctx context.Context, x *Export, kind, pk string, epoch int64) (visitors []string, err error) {
-	q := flow.Query{Table: item.Customers, PK: pk, Consistency: flow.Strong}
+func (s *Service) exportPartition(ctx context.Context, x *Export, kind string, table item.Table, pk string, epoch int64) (visitors []string, err error) {
+	q := flow.Query{Table: table, PK: pk, Consistency: flow.Strong}
 	err = flow.Each(ctx, s.Store, q, func(it item.Item) error {
 		if it.E < epoch {
 			return nil

@@ -10,6 +10,7 @@ import (
 	"github.com/kesher-io/kesher/shared/core/consent"
 	"github.com/kesher-io/kesher/shared/core/fact"
 	"github.com/kesher-io/kesher/shared/core/item"
+	"github.com/kesher-io/kesher/shared/core/profile"
 	"github.com/kesher-io/kesher/shared/flow"
 )
 
@@ -256,6 +257,21 @@ func TestPendingPermissionIsAskedForWhereHerMailGoes(t *testing.T) {
 	}
 	if n := len(f.events(f.pk("u1"), fact.MessageRequested)); n != 1 {
 		t.Fatalf("%d mails", n)
+	}
+}
+
+func TestE09AnAddressThatWasOnlyAskedLeavesNothing(t *testing.T) {
+	f := setup(t)
+	f.taken(public, `{"type":"identify","userId":"u1","traits":{"email":"new@shop.example"},"context":{"userHash":"`+f.hash("u1")+`"}}`)
+	f.clock.Advance(profile.ConfirmFor)
+	if len(f.owner("new@shop.example").Asked) != 0 {
+		t.Fatal("it is remembered that it was asked")
+	}
+	f.lives("u1", "dana@shop.example")
+	f.consent(public, `{"userId":"u1","purpose":"marketing","channel":"email","notice":"newsletter","state":"granted","context":{"userHash":"`+f.hash("u1")+`"}}`)
+	f.clock.Advance(2 * profile.ConfirmFor)
+	if f.owner("dana@shop.example").Customer != f.Keys.Customer("u1") {
+		t.Fatal("an owner was forgotten")
 	}
 }
 

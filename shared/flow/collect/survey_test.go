@@ -108,6 +108,15 @@ func TestExportHoldsEverythingStoredOfHer(t *testing.T) {
 	}
 }
 
+func TestA33WhoOnlyStatedConsentIsKnown(t *testing.T) {
+	f := setup(t)
+	f.consent(server, `{"userId":"u1","purpose":"marketing","channel":"email","state":"withdrawn"}`)
+	x, err := f.Export(context.Background(), "u1")
+	if err != nil || x == nil || len(x.Ledger) != 1 || x.Profile.Consent["marketing/email"].State != consent.Withdrawn {
+		t.Fatalf("%+v, %v", x, err)
+	}
+}
+
 func TestItemsAreStoredByTheServerKeyOnly(t *testing.T) {
 	f := setup(t)
 	price := 9.5

@@ -104,9 +104,8 @@ func (w *work) sayAlias(ctx context.Context, v *state, read *item.Item, a alias)
 		return nil
 	}
 	a.At, a.Merged = now, v.gate.Ledger.N
+	// Neither has an end: by them an export and an erasure find all that lies there.
 	of := read.Next(v.at(skAlias), w.Tokens.Token(), 0)
-	of.TTL = w.st.now.Add(keepFor).Unix()
-	// Hers has no end: by it an erasure finds all that lies there.
 	was := (*item.Item)(nil).Next(w.st.at(item.PrefixVisitorOf+v.key), w.Tokens.Token(), w.st.epoch)
 	if err := errors.Join(of.Encode(a), was.Encode(a)); err != nil {
 		return err

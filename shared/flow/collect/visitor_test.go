@@ -3,6 +3,8 @@ package collect
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -209,14 +211,24 @@ func TestLateAnswersOfAVisitorBecomeTraitsOfWhoCameBack(t *testing.T) {
 }
 
 // The link to what she did unnamed is as lasting as anything that lies there.
-func TestA35AnErasureFindsWhatSheDidUnnamedForYears(t *testing.T) {
+func TestA33A35ExportAndErasureFindWhatSheDidUnnamedForYears(t *testing.T) {
 	f := setup(t)
 	f.rel.Plan.Events["Order Completed"] = plan.Event{Purposes: []string{"service"}, Keep: plan.Duration(730 * 24 * time.Hour)}
-	f.taken(public, `{"type":"track","anonymousId":"a1","event":"Order Completed"}`)
+	f.taken(public, `{"type":"track","anonymousId":"a1","event":"Order Completed","context":{"consent":{"categoryPreferences":{"Advertising":true}}}}`)
 	f.taken(server, `{"type":"identify","userId":"u1","anonymousId":"a1"}`)
 	f.clock.Advance(500 * 24 * time.Hour)
 	if len(f.list(f.pk("u1"), item.PrefixVisitorOf)) != 1 {
 		t.Fatal("nothing names the visitor she was any more")
+	}
+	x, err := f.Export(context.Background(), "u1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	has := func(prefix string) bool {
+		return slices.ContainsFunc(x.Items, func(it ExportedItem) bool { return it.Partition == "visitor" && strings.HasPrefix(it.Key, prefix) })
+	}
+	if !has(item.EventPrefix("Order Completed")) || !has(item.PrefixLedger) {
+		t.Fatalf("not exported: %+v", x.Items)
 	}
 	f.erase("u1")
 	if left := f.list(f.vpk("a1"), item.PrefixEvent); len(left) != 0 {
