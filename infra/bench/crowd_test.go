@@ -105,6 +105,7 @@ func (c *crowd) write(i int) {
 		c.keys.Customer(fmt.Sprint("c", model)), key, c.keys.Address(address(model)), c.keys.Address(mail),
 		address(model), mail, fmt.Sprintf("%q", fmt.Sprint("c", model)), fmt.Sprintf("%q", user),
 	)
+	var ops []flow.Op
 	for _, it := range c.pattern {
 		it.PK, it.IS, it.Body = replace.Replace(it.PK), replace.Replace(it.IS), []byte(replace.Replace(string(it.Body)))
 		if list, _, ok := strings.Cut(it.IK, "#"); ok {
@@ -113,10 +114,10 @@ func (c *crowd) write(i int) {
 		if strings.HasPrefix(it.SK, item.PrefixRun) {
 			c.wait(&it, i)
 		}
-		if err := c.store.Write(context.Background(), flow.Put(it, flow.Any)); err != nil {
-			c.b.Error(err)
-			return
-		}
+		ops = append(ops, flow.Put(it, flow.Any))
+	}
+	if err := c.store.Write(context.Background(), ops...); err != nil {
+		c.b.Error(err)
 	}
 }
 
