@@ -123,28 +123,6 @@ func (m Mover) open(ctx context.Context, customer string) (*party, error) {
 	return p, nil
 }
 
-// place is A# as read.
-type place struct {
-	hash  string
-	owner profile.Owner
-	item  *item.Item
-}
-
-func (m Mover) place(ctx context.Context, hash string) (*place, error) {
-	if hash == "" {
-		return nil, nil
-	}
-	items, err := m.Store.Get(ctx, flow.Strong, profile.OwnerKey(hash))
-	if err != nil {
-		return nil, err
-	}
-	a := &place{hash: hash, item: items[0]}
-	if a.item != nil {
-		err = a.item.Decode(&a.owner)
-	}
-	return a, err
-}
-
 // round reads, decides and writes once. done is false when something had to be
 // written first, and everything is to be read anew.
 func (m Mover) round(ctx context.Context, rel *release.Release, mv *Move) (done bool, err error) {
@@ -202,10 +180,4 @@ func (m Mover) putGate(p *party) (flow.Op, error) {
 	it := p.items.gate.Next(item.C(p.key, item.SKGate), m.Tokens.Token(), p.epoch)
 	err := it.Encode(&p.gate)
 	return flow.Put(it, flow.Is(p.items.gate)), err
-}
-
-func (m Mover) putPlace(a *place) (flow.Op, error) {
-	it := a.item.Next(profile.OwnerKey(a.hash), m.Tokens.Token(), 0)
-	err := it.Encode(&a.owner)
-	return flow.Put(it, flow.Is(a.item)), err
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/kesher-io/kesher/shared/core/plan"
 	"github.com/kesher-io/kesher/shared/core/profile"
 	"github.com/kesher-io/kesher/shared/flow"
+	"github.com/kesher-io/kesher/shared/flow/owner"
 )
 
 // exchange is everybody and every address that one move concerns.
@@ -19,8 +20,8 @@ type exchange struct {
 	merge    bool
 	imported bool
 	self     *party
-	old, to  *place // nil: none
-	other    *party // owner of to, when that is somebody else
+	old, to  *owner.Address // nil: none
+	other    *party         // owner of to, when that is somebody else
 }
 
 func (x *exchange) read(ctx context.Context, mv *Move) (err error) {
@@ -31,24 +32,36 @@ func (x *exchange) read(ctx context.Context, mv *Move) (err error) {
 	if mv.To != "" {
 		hash = x.m.Keys.Address(mv.To.Reveal())
 	}
-	if x.to, err = x.m.place(ctx, hash); err != nil {
+	if x.to, err = x.place(ctx, hash); err != nil {
 		return err
 	}
 	if before := x.self.profile.AddressHash; before != hash {
-		if x.old, err = x.m.place(ctx, before); err != nil {
+		if x.old, err = x.place(ctx, before); err != nil {
 			return err
 		}
 	}
-	if x.to == nil || x.to.owner.Customer == "" || x.to.owner.Customer == x.self.key {
+	if x.to == nil || x.to.Customer == "" || x.to.Customer == x.self.key {
 		return nil
 	}
-	if x.other, err = x.m.open(ctx, x.to.owner.Customer); err != nil {
+	if x.other, err = x.m.open(ctx, x.to.Customer); err != nil {
 		return err
 	}
 	if x.other.gate.Erased != 0 {
 		x.other = nil // her addresses are nobody's
 	}
 	return nil
+}
+
+// place reads an address; nil where there is none.
+func (x *exchange) place(ctx context.Context, hash string) (*owner.Address, error) {
+	if hash == "" {
+		return nil, nil
+	}
+	return owner.Read(ctx, x.m.Store, hash)
+}
+
+func (x *exchange) put(a *owner.Address) (flow.Op, error) {
+	return a.Put(x.m.Tokens.Token(), x.m.Clock.Now(x.self.key))
 }
 
 // takes: she becomes (or stays) the owner.
@@ -63,7 +76,7 @@ func (x *exchange) binding(p *plan.Plan, now time.Time) []consent.Statement {
 	}
 	var must []consent.Statement
 	want := map[string]consent.Permission{}
-	for name, at := range x.to.owner.Withdrawn {
+	for name, at := range x.to.Withdrawn {
 		want[name] = consent.Permission{State: consent.Withdrawn, At: at}
 	}
 	if x.other != nil && x.merge {
@@ -86,7 +99,7 @@ func (x *exchange) bind(name string, want consent.Permission, now time.Time) (co
 	}
 	purpose, channel := consent.Split(name)
 	st := consent.Statement{
-		ID:      ident.Derive("address", x.self.key, x.to.hash, name, string(want.State), want.Ledger),
+		ID:      ident.Derive("address", x.self.key, x.to.Hash, name, string(want.State), want.Ledger),
 		Purpose: purpose, Channel: channel, State: want.State, At: want.At, Expires: want.Expires,
 		By: consent.Server, Surface: "address", Mechanism: "ownership",
 	}
@@ -111,13 +124,13 @@ func (x *exchange) ops(to profile.Secret) ([]flow.Op, error) {
 	p.Address, p.AddressHash, p.Shared = to, "", false
 	x.self.gate.Suppressed = nil
 	if x.to != nil {
-		p.AddressHash, p.Shared = x.to.hash, !x.takes()
+		p.AddressHash, p.Shared = x.to.Hash, !x.takes()
 		x.arrive(w)
 	}
-	if x.old != nil && x.old.owner.Customer == x.self.key {
-		x.old.owner.Customer = ""
+	if x.old != nil && x.old.Customer == x.self.key {
+		x.old.Customer = ""
 		x.leaveBehind(x.old)
-		w.add(x.m.putPlace(x.old))
+		w.add(x.put(x.old))
 	}
 	x.m.stamp(x.self, x.imported)
 	w.add(x.m.putGate(x.self))
@@ -127,10 +140,10 @@ func (x *exchange) ops(to profile.Secret) ([]flow.Op, error) {
 
 // arrive writes the new address and whoever owned it.
 func (x *exchange) arrive(w *writes) {
-	if s := x.to.owner.Suppressed; s != nil && s.Reason == consent.SuppressErased && !x.imported {
-		x.to.owner.Suppressed = nil // she is a customer again
+	if s := x.to.Suppressed; s != nil && s.Reason == consent.SuppressErased && !x.imported {
+		x.to.Suppressed = nil // she is a customer again
 	}
-	x.self.gate.Suppressed = x.to.owner.Suppressed
+	x.self.gate.Suppressed = x.to.Suppressed
 	if x.other != nil {
 		w.add(x.m.putGate(x.other))
 		if x.merge {
@@ -141,10 +154,10 @@ func (x *exchange) arrive(w *writes) {
 		}
 	}
 	if x.takes() {
-		x.to.owner.Customer = x.self.key
+		x.to.Customer = x.self.key
 		x.leaveBehind(x.to)
 	}
-	w.add(x.m.putPlace(x.to))
+	w.add(x.put(x.to))
 }
 
 // inherit takes over what the other profile knows and this one does not.
@@ -159,10 +172,10 @@ func (x *exchange) inherit() {
 }
 
 // leaveBehind records at an address what its owner has refused.
-func (x *exchange) leaveBehind(a *place) {
+func (x *exchange) leaveBehind(a *owner.Address) {
 	for name, p := range x.self.gate.States {
 		if _, channel := consent.Split(name); channel == plan.ChannelEmail && p.State.Refused() {
-			a.owner.Lower(name, p.At)
+			a.Lower(name, p.At)
 		}
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/kesher-io/kesher/shared/flow"
 	"github.com/kesher-io/kesher/shared/flow/agenda"
 	"github.com/kesher-io/kesher/shared/flow/consents"
+	"github.com/kesher-io/kesher/shared/flow/owner"
 )
 
 // ask keeps an address that a public key gave until a link mailed to it is
@@ -112,13 +113,13 @@ func (w *work) pendingNames() []string {
 // requests are the facts on which the built-in journey `confirm` mails a link,
 // one per permission, unless the address was asked for it lately (A13, E09).
 func (s *Service) requests(ctx context.Context, st *state, hash string, names []string) ([]flow.Op, error) {
-	o, err := s.owner(ctx, hash)
+	o, err := owner.Read(ctx, s.Store, hash)
 	if err != nil {
 		return nil, err
 	}
 	var ops []flow.Op
 	for _, name := range names {
-		if !o.doc.Ask(name, st.now.UnixMilli()) {
+		if !o.Ask(name, st.now.UnixMilli()) {
 			continue
 		}
 		purpose, channel := consent.Split(name)
@@ -135,7 +136,7 @@ func (s *Service) requests(ctx context.Context, st *state, hash string, names []
 	if len(ops) == 0 {
 		return nil, nil
 	}
-	put, err := o.put(s.Tokens.Token(), st.now)
+	put, err := o.Put(s.Tokens.Token(), st.now)
 	return append(ops, put), err
 }
 

@@ -10,10 +10,10 @@ import (
 
 	"github.com/kesher-io/kesher/events"
 	"github.com/kesher-io/kesher/shared/core/consent"
-	"github.com/kesher-io/kesher/shared/core/item"
 	"github.com/kesher-io/kesher/shared/core/profile"
 	"github.com/kesher-io/kesher/shared/flow"
 	"github.com/kesher-io/kesher/shared/flow/address"
+	"github.com/kesher-io/kesher/shared/flow/owner"
 )
 
 // identify works identify and alias: first whatever was the visitor's becomes
@@ -206,35 +206,7 @@ func (w *work) settled(ctx context.Context, p *profile.Profile, hash string) (bo
 	if !p.Shared {
 		return true, nil
 	}
-	owner, err := w.owner(ctx, hash)
-	others := owner.doc.Customer != "" && owner.doc.Customer != w.st.key
+	o, err := owner.Read(ctx, w.Store, hash)
+	others := o.Customer != "" && o.Customer != w.st.key
 	return others && w.rel.Settings.Identity.SameAddress != address.Merge, err
-}
-
-// owner is A# as read.
-type owner struct {
-	key  item.Key
-	doc  profile.Owner
-	item *item.Item
-}
-
-func (s *Service) owner(ctx context.Context, hash string) (owner, error) {
-	o := owner{key: profile.OwnerKey(hash)}
-	items, err := s.Store.Get(ctx, flow.Strong, o.key)
-	if err != nil || items[0] == nil {
-		return o, err
-	}
-	o.item = items[0]
-	return o, o.item.Decode(&o.doc)
-}
-
-// put writes it over what was read. An address that was only ever asked is
-// forgotten once nobody may answer any more (A13): anybody could name a million.
-func (o *owner) put(token string, now time.Time) (flow.Op, error) {
-	it := o.item.Next(o.key, token, 0)
-	if o.doc.Customer == "" && o.doc.Suppressed == nil && len(o.doc.Withdrawn) == 0 {
-		it.TTL = now.Add(profile.ConfirmFor).Unix()
-	}
-	err := it.Encode(&o.doc)
-	return flow.Put(it, flow.Is(o.item)), err
 }

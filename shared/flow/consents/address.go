@@ -4,19 +4,18 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/kesher-io/kesher/shared/core/consent"
 	"github.com/kesher-io/kesher/shared/core/item"
 	"github.com/kesher-io/kesher/shared/core/plan"
-	"github.com/kesher-io/kesher/shared/core/profile"
 	"github.com/kesher-io/kesher/shared/flow"
+	"github.com/kesher-io/kesher/shared/flow/owner"
 )
 
 // address is A# as it was read.
 type address struct {
-	owner   profile.Owner
-	hash    string
-	item    *item.Item
+	*owner.Address
 	touched bool
 }
 
@@ -41,11 +40,11 @@ func (w Writer) addresses(ctx context.Context, s *subject, statements []consent.
 		if hash == "" {
 			continue
 		}
-		a, err := w.readAddress(ctx, hash)
+		a, err := owner.Read(ctx, w.Store, hash)
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, a)
+		all = append(all, &address{Address: a})
 	}
 	return all, nil
 }
@@ -57,18 +56,6 @@ func (s *subject) address() string {
 	return s.profile.AddressHash
 }
 
-func (w Writer) readAddress(ctx context.Context, hash string) (*address, error) {
-	items, err := w.Store.Get(ctx, flow.Strong, profile.OwnerKey(hash))
-	if err != nil {
-		return nil, err
-	}
-	a := &address{hash: hash, item: items[0]}
-	if a.item != nil {
-		err = a.item.Decode(&a.owner)
-	}
-	return a, err
-}
-
 // before is the permission that a statement meets: hers, and to a grant what was
 // withdrawn at the address her mail goes to, which it must be later than as well.
 func (all addresses) before(s *subject, st *consent.Statement) consent.Permission {
@@ -77,19 +64,12 @@ func (all addresses) before(s *subject, st *consent.Statement) consent.Permissio
 		return hers
 	}
 	for _, a := range all {
-		at, ok := a.owner.Withdrawn[st.Name()]
-		if ok && mailed(st) && a.hash == s.address() {
+		at, ok := a.Withdrawn[st.Name()]
+		if ok && mailed(st) && a.Hash == s.address() {
 			return consent.Stricter(hers, consent.Permission{State: consent.Withdrawn, At: at})
 		}
 	}
 	return hers
-}
-
-// put writes A# over what was read.
-func (a *address) put(token string) (flow.Op, error) {
-	it := a.item.Next(profile.OwnerKey(a.hash), token, 0)
-	err := it.Encode(&a.owner)
-	return flow.Put(it, flow.Is(a.item)), err
 }
 
 // spread writes what her changes mean for the addresses, and for the owner of one
@@ -103,12 +83,12 @@ func (t *turn) spread(ctx context.Context, s *subject, all addresses, d *draft) 
 		if !a.touched {
 			continue
 		}
-		put, err := a.put(t.w.Tokens.Token())
+		put, err := a.Put(t.w.Tokens.Token(), time.UnixMilli(d.now))
 		if err != nil {
 			return nil, err
 		}
 		ops = append(ops, put)
-		if owner := a.owner.Customer; owner != "" && owner != s.key && len(lowered) > 0 {
+		if owner := a.Customer; owner != "" && owner != s.key && len(lowered) > 0 {
 			others[owner] = append(others[owner], lowered...)
 		}
 	}
@@ -124,16 +104,16 @@ func (t *turn) spread(ctx context.Context, s *subject, all addresses, d *draft) 
 
 // take applies her changes to the address, and returns what lowered it.
 func (a *address) take(s *subject, changes []Change) (lowered []consent.Statement) {
-	own := a.hash == s.address() && a.owner.Customer == s.key
+	own := a.Hash == s.address() && a.Customer == s.key
 	for _, c := range changes {
 		st := c.Statement
 		switch {
 		case !mailed(&st):
-		case c.After.State.Refused() && (a.hash == s.address() || a.hash == st.Address):
-			a.owner.Lower(st.Name(), c.After.At)
+		case c.After.State.Refused() && (a.Hash == s.address() || a.Hash == st.Address):
+			a.Lower(st.Name(), c.After.At)
 			lowered, a.touched = append(lowered, st), true
 		case c.After.State == consent.Granted && own:
-			a.owner.Lift(st.Name(), c.After.At)
+			a.Lift(st.Name(), c.After.At)
 			a.touched = true
 			a.welcome(s, &st)
 		}
@@ -144,8 +124,8 @@ func (a *address) take(s *subject, changes []Change) (lowered []consent.Statemen
 // welcome lifts the suppression that an erasure left behind, when its owner
 // agrees to a text anew. A bounce or complaint stays.
 func (a *address) welcome(s *subject, st *consent.Statement) {
-	if x := a.owner.Suppressed; x != nil && x.Reason == consent.SuppressErased && st.Notice != nil {
-		a.owner.Suppressed, s.gate.Suppressed = nil, nil
+	if x := a.Suppressed; x != nil && x.Reason == consent.SuppressErased && st.Notice != nil {
+		a.Suppressed, s.gate.Suppressed = nil, nil
 	}
 }
 

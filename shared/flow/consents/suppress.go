@@ -8,6 +8,7 @@ import (
 	"github.com/kesher-io/kesher/shared/core/consent"
 	"github.com/kesher-io/kesher/shared/core/item"
 	"github.com/kesher-io/kesher/shared/flow"
+	"github.com/kesher-io/kesher/shared/flow/owner"
 )
 
 // Suppress stops every mail to an address, for good: it bounced, or its reader
@@ -25,21 +26,21 @@ func (w Writer) Suppress(ctx context.Context, hash, reason string, at time.Time)
 }
 
 func (w Writer) suppressOnce(ctx context.Context, hash string, s consent.Suppression) error {
-	a, err := w.readAddress(ctx, hash)
+	a, err := owner.Read(ctx, w.Store, hash)
 	if err != nil {
 		return err
 	}
-	if x := a.owner.Suppressed; x != nil && x.Reason != consent.SuppressErased {
+	if x := a.Suppressed; x != nil && x.Reason != consent.SuppressErased {
 		return nil // what an erasure left is weaker: signing up again lifts it
 	}
-	a.owner.Suppressed = &s
-	put, err := a.put(w.Tokens.Token())
+	a.Suppressed = &s
+	put, err := a.Put(w.Tokens.Token(), time.UnixMilli(s.At))
 	if err != nil {
 		return err
 	}
 	ops := []flow.Op{put}
-	if a.owner.Customer != "" {
-		owner := subject{key: a.owner.Customer, pk: item.CustomerPK(a.owner.Customer)}
+	if a.Customer != "" {
+		owner := subject{key: a.Customer, pk: item.CustomerPK(a.Customer)}
 		if err := owner.read(ctx, w.Store); err != nil {
 			return err
 		}

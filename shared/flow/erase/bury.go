@@ -9,6 +9,7 @@ import (
 	"github.com/kesher-io/kesher/shared/core/item"
 	"github.com/kesher-io/kesher/shared/flow"
 	"github.com/kesher-io/kesher/shared/flow/agenda"
+	"github.com/kesher-io/kesher/shared/flow/owner"
 )
 
 // bury is the one transaction after which she is erased: the tombstone, the
@@ -71,21 +72,15 @@ func (s *Service) say(c *customer) (flow.Op, error) {
 // release takes her out of an address. The address stays suppressed, by its hash
 // alone: a stronger reason than the erasure goes on. An address that belongs to
 // another customer is hers, and left alone.
-func (s *Service) release(c *customer, o owner) (flow.Op, error) {
-	if o.doc.Customer != c.key && o.doc.Customer != "" {
-		return flow.Check(o.key, flow.Is(o.stored)), nil
+func (s *Service) release(c *customer, o *owner.Address) (flow.Op, error) {
+	if o.Customer != c.key && o.Customer != "" {
+		return o.Check(), nil
 	}
-	epoch := int64(0)
-	if o.stored != nil {
-		epoch = o.stored.E
+	o.Customer = ""
+	if o.Suppressed == nil {
+		o.Suppressed = &consent.Suppression{Reason: consent.SuppressErased, At: c.now.UnixMilli()}
 	}
-	it := o.stored.Next(o.key, s.Tokens.Token(), epoch)
-	o.doc.Customer = ""
-	if o.doc.Suppressed == nil {
-		o.doc.Suppressed = &consent.Suppression{Reason: consent.SuppressErased, At: c.now.UnixMilli()}
-	}
-	err := it.Encode(o.doc)
-	return flow.Put(it, flow.Is(o.stored)), err
+	return o.Put(s.Tokens.Token(), c.now)
 }
 
 // ours are the items that an erasure leaves behind.

@@ -17,6 +17,7 @@ import (
 	"github.com/kesher-io/kesher/shared/core/item"
 	"github.com/kesher-io/kesher/shared/core/profile"
 	"github.com/kesher-io/kesher/shared/flow"
+	"github.com/kesher-io/kesher/shared/flow/owner"
 )
 
 const (
@@ -117,14 +118,7 @@ type customer struct {
 	agenda  *item.Item
 	stored  *item.Item // PROFILE
 	profile profile.Profile
-	owners  []owner
-}
-
-// owner is the A# item of one of her addresses.
-type owner struct {
-	key    item.Key
-	stored *item.Item
-	doc    profile.Owner
+	owners  []*owner.Address // A# of her addresses
 }
 
 func (s *Service) read(ctx context.Context, key string) (*customer, error) {
@@ -158,16 +152,9 @@ func (s *Service) readOwners(ctx context.Context, c *customer) error {
 		if hash == "" || len(c.owners) > 0 && hash == c.profile.AddressHash {
 			continue
 		}
-		key := profile.OwnerKey(hash)
-		items, err := s.Store.Get(ctx, flow.Strong, key)
+		o, err := owner.Read(ctx, s.Store, hash)
 		if err != nil {
 			return err
-		}
-		o := owner{key: key, stored: items[0]}
-		if o.stored != nil {
-			if err := o.stored.Decode(&o.doc); err != nil {
-				return err
-			}
 		}
 		c.owners = append(c.owners, o)
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/kesher-io/kesher/shared/core/item"
+	"github.com/kesher-io/kesher/shared/core/profile"
 	"github.com/kesher-io/kesher/shared/flow"
 	"github.com/kesher-io/kesher/shared/flow/agenda"
 )
@@ -47,7 +48,7 @@ func (s *Service) partitions(ctx context.Context, c *customer) ([]string, error)
 		all = append(all, item.PrefixInbox+c.profile.UserID.Reveal())
 	}
 	for _, o := range c.owners {
-		all = append(all, o.key.PK)
+		all = append(all, profile.OwnerKey(o.Hash).PK)
 	}
 	err := flow.Each(ctx, s.Store, visitorsOf(c.key), func(link item.Item) error {
 		all = append(all, item.PrefixVisitor+strings.TrimPrefix(link.SK, item.PrefixVisitorOf))

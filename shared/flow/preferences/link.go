@@ -11,6 +11,7 @@ import (
 	"github.com/kesher-io/kesher/shared/core/journey"
 	"github.com/kesher-io/kesher/shared/core/plan"
 	"github.com/kesher-io/kesher/shared/flow"
+	"github.com/kesher-io/kesher/shared/flow/owner"
 )
 
 // SessionFor is how long a mailed link may be redeemed, and how long the
@@ -51,11 +52,11 @@ func (l linkLimit) today(now time.Time) []int64 {
 // the same either way, and so is the work.
 func (s *Service) MailLink(ctx context.Context, address string) error {
 	hash := s.Keys.Address(address)
-	owner, err := s.readOwner(ctx, hash)
+	at, err := owner.Read(ctx, s.Store, hash)
 	if err != nil {
 		return err
 	}
-	customer := owner.doc.Customer
+	customer := at.Customer
 	if customer == "" {
 		customer = s.nobody(hash)
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/kesher-io/kesher/shared/core/release"
 	"github.com/kesher-io/kesher/shared/core/token"
 	"github.com/kesher-io/kesher/shared/flow"
+	"github.com/kesher-io/kesher/shared/flow/owner"
 )
 
 // Scope of an unsubscribe.
@@ -37,7 +38,7 @@ func (s *Service) Unsubscribe(ctx context.Context, text string, scope Scope) err
 	if err != nil {
 		return err
 	}
-	at, err := s.readOwner(ctx, u.Address)
+	at, err := owner.Read(ctx, s.Store, u.Address)
 	if err != nil || !genuine || !p.known() {
 		return err
 	}
@@ -68,12 +69,12 @@ func contactable(p *plan.Plan) []string {
 
 // unheard are the purposes whose withdrawal is not known yet, by her or at the
 // address.
-func unheard(p *person, at *storedOwner, purposes []string) []string {
+func unheard(p *person, at *owner.Address, purposes []string) []string {
 	var list []string
 	for _, purpose := range purposes {
 		name := consent.Name(purpose, plan.ChannelEmail)
-		_, lowered := at.doc.Withdrawn[name]
-		if at.hash != "" && !lowered || !p.gate.States[name].State.Refused() {
+		_, lowered := at.Withdrawn[name]
+		if at.Hash != "" && !lowered || !p.gate.States[name].State.Refused() {
 			list = append(list, purpose)
 		}
 	}
