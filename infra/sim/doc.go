@@ -37,6 +37,11 @@
 // for 10. SES accepts a mail at the call or not at all, never later. Two versions of
 // the binary, restore, rollback, migration and broadcasts join with what builds them.
 //
+// One thing is known and let pass: two workers on one message, an exit that falls
+// between their reads, so that one skips what the other sends, who then dies before
+// it can say so, and not one report of SES arriving. The message says `skipped` then,
+// and one mail has left.
+//
 // # To add a fault
 //
 // Name it in faults.go, offer it where it can strike (World.strikes), and name in

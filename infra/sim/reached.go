@@ -19,6 +19,7 @@ const (
 	BecameUnknown       Reached = "a message became unknown"
 	UnknownSettled      Reached = "a report settled an unknown message"
 	SkippedLeftAfterAll Reached = "a message skipped by one worker had left by another"
+	SkippedUnsaid       Reached = "a message skipped by one worker had left by another, who died, and SES never said"
 	ReportFirst         Reached = "a report came before anything was stored"
 	BecameFailed        Reached = "a message failed for good"
 	PastErasure         Reached = "something was written past an erasure, by who read before"

@@ -3,6 +3,7 @@ package sim
 import (
 	"bytes"
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -193,6 +194,10 @@ func (w *World) messageAtRest(p *person, it *item.Item) {
 	switch {
 	case m.State == message.Held:
 		w.violate(p.key, "message %s is held for ever (%s)", m.ID, m.Reason)
+	case l.accepted > 0 && m.State == message.Skipped && l.claims > 0 && !w.watch.reported[m.ID]:
+		// A worker beside skipped it before the claim (by an exit that came between
+		// their reads); then the one who sent it could not write, and SES never said.
+		w.result.Reached[SkippedUnsaid]++
 	case l.accepted > 0 && m.State != message.Sent && m.State != message.Unknown:
 		w.violate(p.key, "message %s is %s (%s), and SES accepted it", m.ID, m.State, m.Reason)
 	case m.State == message.Unknown && w.watch.reported[m.ID]:
@@ -236,7 +241,7 @@ func fresh(f stored) bool {
 // nothingOf: an erased customer has left no word of herself, wherever it may be.
 func (w *World) nothingOf(p *person) {
 	for _, other := range w.people {
-		if other != p && other.email == p.email {
+		if other != p && slices.ContainsFunc(other.had, func(a string) bool { return slices.Contains(p.had, a) }) {
 			return // what is left is the other's
 		}
 	}

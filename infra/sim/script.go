@@ -19,7 +19,8 @@ type person struct {
 	w     *World
 	id    string // her userId
 	key   string
-	email string
+	email string   // the last she gave
+	had   []string // all she gave
 	name  string
 
 	bounces, complains, unsubscribes bool
@@ -67,6 +68,7 @@ func (w *World) settle() {
 func (w *World) newPerson(i int) *person {
 	id := fmt.Sprintf("user-%d", i)
 	p := &person{w: w, id: id, key: w.keys.Customer(id), email: id + "@people.example", name: "Name" + id}
+	p.had = []string{p.email}
 	w.people = append(w.people, p)
 	w.byKey[p.key] = p
 	return p
@@ -75,7 +77,7 @@ func (w *World) newPerson(i int) *person {
 // live1 plans one life.
 func (w *World) live1(p *person) {
 	p.steady = w.chance(3)
-	at := w.begin.Add(w.some(6 * time.Hour))
+	at := w.begin.Add(time.Hour + w.some(6*time.Hour))
 	if !p.steady && len(w.people) > 1 && w.chance(6) {
 		p.shares(w.people[w.rng.IntN(len(w.people)-1)])
 	}
@@ -98,6 +100,7 @@ func (w *World) chance(oneIn int) bool { return w.rng.IntN(oneIn) == 0 }
 // shares makes her a second id with another's address.
 func (p *person) shares(with *person) {
 	p.email = with.email
+	p.had = []string{p.email}
 	for _, other := range p.w.people {
 		if other.email == p.email {
 			other.steady = false
@@ -224,7 +227,7 @@ func (p *person) message() string {
 // answered.
 type call struct {
 	name string
-	once bool // she has gone elsewhere by then: it is not tried again
+	once bool // she has gone elsewhere by then: nobody repeats it
 	do   func(ctx context.Context, i *instance, at time.Time) error
 }
 
@@ -239,7 +242,7 @@ func (p *person) make(c call, at time.Time) {
 		case err != nil && c.once:
 		case err != nil:
 			w.later(w.now.Add(time.Second+w.some(20*time.Second)), func() { p.make(c, at) })
-		case w.strikes(CallRepeated) != "":
+		case !c.once && w.strikes(CallRepeated) != "":
 			w.later(w.now.Add(w.some(10*time.Minute)), func() { p.make(c, at) })
 		}
 	})
@@ -264,6 +267,7 @@ func (p *person) identify() call {
 // move gives her another address, by an identify like any other.
 func (p *person) move() call {
 	p.email = p.id + "@elsewhere.example"
+	p.had = append(p.had, p.email)
 	return p.identify()
 }
 

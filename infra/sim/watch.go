@@ -22,7 +22,6 @@ import (
 type watch struct {
 	w        *World
 	listed   map[item.Key]*listed
-	overdue  map[item.Key]overdue // since the calm
 	letters  map[string]*letter
 	reported map[string]bool // messages about which a report was worked
 	ledgers  map[string][]consent.Entry
@@ -48,15 +47,9 @@ type stored struct {
 	epoch  int64
 }
 
-// overdue is an entry of the index that stood there, due, at a time.
-type overdue struct {
-	at    time.Time
-	since time.Time
-}
-
 func (o *watch) init(w *World) {
 	*o = watch{
-		w: w, listed: map[item.Key]*listed{}, overdue: map[item.Key]overdue{}, letters: map[string]*letter{},
+		w: w, listed: map[item.Key]*listed{}, letters: map[string]*letter{},
 		reported: map[string]bool{}, ledgers: map[string][]consent.Entry{}, facts: map[string][]stored{},
 		entries: map[string]string{}, visits: map[string]string{}, sends: map[string]*engine.Run{}, docs: map[item.Key]document{}, epochs: map[string]int64{}, claims: map[string][]claimed{}, started: map[string]int{}, states: map[string]message.State{}, failures: map[string]int{}, told: map[string]int{},
 	}
