@@ -17,6 +17,7 @@ import (
 	"github.com/kesher-io/kesher/shared/core/release"
 	"github.com/kesher-io/kesher/shared/flow"
 	"github.com/kesher-io/kesher/shared/flow/consents"
+	"github.com/kesher-io/kesher/shared/flow/known"
 )
 
 // SameAddress of settings.identity: what a second profile with an owned address
@@ -77,7 +78,7 @@ func (m Mover) Confirm(ctx context.Context, customer string, rel *release.Releas
 		return false, err
 	}
 	now := m.Clock.Now(customer).UnixMilli()
-	if p.profile.Pending == "" || p.profile.PendingHash != hash || now >= p.profile.PendingTill {
+	if p.Profile.Pending == "" || p.Profile.PendingHash != hash || now >= p.Profile.PendingTill {
 		return false, nil
 	}
 	edit := func(doc *profile.Profile, _ *consent.Gate) {
@@ -85,42 +86,28 @@ func (m Mover) Confirm(ctx context.Context, customer string, rel *release.Releas
 			doc.Pending, doc.PendingHash, doc.PendingTill = "", "", 0
 		}
 		if decl, ok := rel.Plan.Traits[profile.TraitEmail]; ok {
-			doc.Set(profile.TraitEmail, profile.NewTrait(decl, p.profile.Pending.Reveal(), now))
+			doc.Set(profile.TraitEmail, profile.NewTrait(decl, p.Profile.Pending.Reveal(), now))
 		}
 	}
-	err = m.Move(ctx, rel, Move{Customer: customer, Epoch: p.epoch, To: p.profile.Pending, Edit: edit})
+	err = m.Move(ctx, rel, Move{Customer: customer, Epoch: p.Epoch, To: p.Profile.Pending, Edit: edit})
 	if errors.Is(err, ErrErased) {
 		return false, nil
 	}
 	return err == nil, err
 }
 
-// party is one customer as read.
+// party is one customer as read, with an empty profile where there is none.
 type party struct {
-	key     string
-	gate    consent.Gate
-	profile profile.Profile
-	epoch   int64
-	items   struct{ gate, profile *item.Item }
+	known.Person
+	key string
 }
 
 func (m Mover) open(ctx context.Context, customer string) (*party, error) {
-	items, err := m.Store.Get(ctx, flow.Strong, item.C(customer, item.SKGate), item.C(customer, item.SKProfile))
-	if err != nil {
-		return nil, err
+	read, err := known.Read(ctx, m.Store, item.CustomerPK(customer))
+	if read.Profile == nil {
+		read.Profile = &profile.Profile{}
 	}
-	p := &party{key: customer}
-	p.items.gate, p.items.profile = items[0], items[1]
-	if items[0] != nil {
-		p.epoch = items[0].E
-		if err := items[0].Decode(&p.gate); err != nil {
-			return nil, err
-		}
-	}
-	if items[1] != nil && items[1].E >= p.epoch {
-		return p, items[1].Decode(&p.profile)
-	}
-	return p, nil
+	return &party{read, customer}, err
 }
 
 // round reads, decides and writes once. done is false when something had to be
@@ -130,18 +117,18 @@ func (m Mover) round(ctx context.Context, rel *release.Release, mv *Move) (done 
 	if err := x.read(ctx, mv); err != nil {
 		return false, err
 	}
-	if x.self.epoch != mv.Epoch {
+	if x.self.Epoch != mv.Epoch {
 		return false, ErrErased
 	}
-	if x.self.gate.Erased != 0 {
-		x.self.gate.Revive()
+	if x.self.Gate.Erased != 0 {
+		x.self.Gate.Revive()
 		gate, err := m.putGate(x.self)
 		if err != nil {
 			return false, err
 		}
 		return false, m.Store.Write(ctx, gate)
 	}
-	mv.Edit(&x.self.profile, &x.self.gate)
+	mv.Edit(x.self.Profile, &x.self.Gate)
 	if must := x.binding(rel.Plan, m.Clock.Now(mv.Customer)); len(must) > 0 {
 		// What binds at the new address binds her before she has it: should the
 		// second write never come, there is a mail too few, and none too many.
@@ -161,23 +148,23 @@ func (m Mover) round(ctx context.Context, rel *release.Release, mv *Move) (done 
 // stamp marks the profile as written now, by a call.
 func (m Mover) stamp(p *party, imported bool) {
 	now := m.Clock.Now(p.key)
-	p.profile.At, p.profile.In = now.UnixMilli(), string(ident.NewStamp(now, m.Tokens.Seq()))
-	p.profile.By, p.profile.Hops, p.profile.Imported = "", 0, imported
+	p.Profile.At, p.Profile.In = now.UnixMilli(), string(ident.NewStamp(now, m.Tokens.Seq()))
+	p.Profile.By, p.Profile.Hops, p.Profile.Imported = "", 0, imported
 }
 
 func (m Mover) putProfile(p *party) (flow.Op, error) {
-	it := p.items.profile.Next(item.C(p.key, item.SKProfile), m.Tokens.Token(), p.epoch)
+	it := p.Stored.Profile.Next(item.C(p.key, item.SKProfile), m.Tokens.Token(), p.Epoch)
 	it.IK, it.IS = item.AllList(item.Shard(p.key)), p.key
-	err := it.Encode(p.profile)
+	err := it.Encode(p.Profile)
 	if err == nil && it.Size() > profile.MaxSize {
 		err = fmt.Errorf("profile of %d bytes, %d are possible: %w", it.Size(), profile.MaxSize, flow.ErrTooLarge)
 	}
-	return flow.Put(it, flow.Is(p.items.profile)), err
+	return flow.Put(it, flow.Is(p.Stored.Profile)), err
 }
 
 // putGate writes the gate, changed or not: whoever read it before must read again.
 func (m Mover) putGate(p *party) (flow.Op, error) {
-	it := p.items.gate.Next(item.C(p.key, item.SKGate), m.Tokens.Token(), p.epoch)
-	err := it.Encode(&p.gate)
-	return flow.Put(it, flow.Is(p.items.gate)), err
+	it := p.Stored.Gate.Next(item.C(p.key, item.SKGate), m.Tokens.Token(), p.Epoch)
+	err := it.Encode(&p.Gate)
+	return flow.Put(it, flow.Is(p.Stored.Gate)), err
 }

@@ -35,7 +35,7 @@ func (x *exchange) read(ctx context.Context, mv *Move) (err error) {
 	if x.to, err = x.place(ctx, hash); err != nil {
 		return err
 	}
-	if before := x.self.profile.AddressHash; before != hash {
+	if before := x.self.Profile.AddressHash; before != hash {
 		if x.old, err = x.place(ctx, before); err != nil {
 			return err
 		}
@@ -46,7 +46,7 @@ func (x *exchange) read(ctx context.Context, mv *Move) (err error) {
 	if x.other, err = x.m.open(ctx, x.to.Customer); err != nil {
 		return err
 	}
-	if x.other.gate.Erased != 0 {
+	if x.other.Gate.Erased != 0 {
 		x.other = nil // her addresses are nobody's
 	}
 	return nil
@@ -80,7 +80,7 @@ func (x *exchange) binding(p *plan.Plan, now time.Time) []consent.Statement {
 		want[name] = consent.Permission{State: consent.Withdrawn, At: at}
 	}
 	if x.other != nil && x.merge {
-		want = consent.Merge(want, x.other.gate.States)
+		want = consent.Merge(want, x.other.Gate.States)
 	}
 	for _, name := range slices.Sorted(maps.Keys(want)) {
 		if st, ok := x.bind(name, want[name], now); ok && st.Check(p) == nil {
@@ -92,7 +92,7 @@ func (x *exchange) binding(p *plan.Plan, now time.Time) []consent.Statement {
 
 // bind makes one of them; ok is false when her gate says as much already.
 func (x *exchange) bind(name string, want consent.Permission, now time.Time) (consent.Statement, bool) {
-	have := x.self.gate.States[name]
+	have := x.self.Gate.States[name]
 	agreedSince := have.State == consent.Granted && have.At > want.At && !x.takesFrom()
 	if consent.Stricter(have, want).State == have.State || agreedSince || want.State == consent.Pending {
 		return consent.Statement{}, false
@@ -107,7 +107,7 @@ func (x *exchange) bind(name string, want consent.Permission, now time.Time) (co
 		st.Evidence = &consent.Evidence{Basis: "consent", Source: "a profile with the same address"}
 		st.At = max(st.At, have.At+1)
 	}
-	if st.At < x.self.gate.Since {
+	if st.At < x.self.Gate.Since {
 		st.At = now.UnixMilli() // she was erased since; the address remembers
 	}
 	return st, true
@@ -120,9 +120,9 @@ func (x *exchange) takesFrom() bool { return x.other != nil && x.merge }
 // ops are the whole move.
 func (x *exchange) ops(to profile.Secret) ([]flow.Op, error) {
 	w := &writes{}
-	p := &x.self.profile
+	p := x.self.Profile
 	p.Address, p.AddressHash, p.Shared = to, "", false
-	x.self.gate.Suppressed = nil
+	x.self.Gate.Suppressed = nil
 	if x.to != nil {
 		p.AddressHash, p.Shared = x.to.Hash, !x.takes()
 		x.arrive(w)
@@ -143,12 +143,12 @@ func (x *exchange) arrive(w *writes) {
 	if s := x.to.Suppressed; s != nil && s.Reason == consent.SuppressErased && !x.imported {
 		x.to.Suppressed = nil // she is a customer again
 	}
-	x.self.gate.Suppressed = x.to.Suppressed
+	x.self.Gate.Suppressed = x.to.Suppressed
 	if x.other != nil {
 		w.add(x.m.putGate(x.other))
 		if x.merge {
 			x.inherit()
-			if x.other.items.profile != nil {
+			if x.other.Stored.Profile != nil {
 				w.add(x.m.putProfile(x.other))
 			}
 		}
@@ -162,18 +162,18 @@ func (x *exchange) arrive(w *writes) {
 
 // inherit takes over what the other profile knows and this one does not.
 func (x *exchange) inherit() {
-	for name, t := range x.other.profile.Traits {
-		if _, known := x.self.profile.Traits[name]; !known {
-			x.self.profile.Set(name, t)
+	for name, t := range x.other.Profile.Traits {
+		if _, known := x.self.Profile.Traits[name]; !known {
+			x.self.Profile.Set(name, t)
 		}
 	}
-	x.other.profile.Shared = true
+	x.other.Profile.Shared = true
 	x.m.stamp(x.other, false)
 }
 
 // leaveBehind records at an address what its owner has refused.
 func (x *exchange) leaveBehind(a *owner.Address) {
-	for name, p := range x.self.gate.States {
+	for name, p := range x.self.Gate.States {
 		if _, channel := consent.Split(name); channel == plan.ChannelEmail && p.State.Refused() {
 			a.Lower(name, p.At)
 		}

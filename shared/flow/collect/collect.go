@@ -227,7 +227,7 @@ func (w *work) snapshot(ctx context.Context) error {
 	}
 	var news []consent.Statement
 	for _, st := range consent.Snapshot(w.rel.Plan, status.CategoryPreferences, base) {
-		if _, effect := st.Decide(w.st.gate.States[st.Name()]); effect {
+		if _, effect := st.Decide(w.st.Gate.States[st.Name()]); effect {
 			news = append(news, st)
 		}
 	}
@@ -243,11 +243,11 @@ func (w *work) snapshot(ctx context.Context) error {
 // reopen reads the subject anew, after somebody wrote of her. A call that read her
 // before she was erased tells of who is forgotten, whatever its time.
 func (w *work) reopen(ctx context.Context) error {
-	epoch := w.st.epoch
+	epoch := w.st.Epoch
 	if err := w.st.read(ctx, w.Store); err != nil {
 		return err
 	}
-	if w.st.epoch != epoch {
+	if w.st.Epoch != epoch {
 		return errErased
 	}
 	return nil

@@ -28,7 +28,7 @@ func (w *work) ask(ctx context.Context, to profile.Secret, edit func(*profile.Pr
 	now := w.st.now.UnixMilli()
 	for range maxAttempts {
 		p := w.profile()
-		changed := edit(&p, &w.st.gate)
+		changed := edit(&p, &w.st.Gate)
 		waiting := p.PendingHash == hash && now < p.PendingTill
 		if waiting && !changed {
 			return w.remindPurge(ctx, p.PendingTill) // an earlier attempt may have ended before it
@@ -55,7 +55,7 @@ func (w *work) ask(ctx context.Context, to profile.Secret, edit func(*profile.Pr
 }
 
 func (w *work) remindPurge(ctx context.Context, till int64) error {
-	return w.agenda().Remind(ctx, w.st.key, w.st.epoch, agenda.Pending, time.UnixMilli(till))
+	return w.agenda().Remind(ctx, w.st.key, w.st.Epoch, agenda.Pending, time.UnixMilli(till))
 }
 
 // Address takes an address that a known customer gives herself, in her preference
@@ -67,7 +67,7 @@ func (s *Service) Address(ctx context.Context, customer string, epoch int64, to 
 		return err
 	}
 	st, err := s.open(ctx, subject{key: customer, pk: item.CustomerPK(customer)})
-	if err != nil || st.epoch != epoch || st.profile == nil || st.profile.AddressHash == s.Keys.Address(to.Reveal()) {
+	if err != nil || st.Epoch != epoch || st.Profile == nil || st.Profile.AddressHash == s.Keys.Address(to.Reveal()) {
 		return err
 	}
 	w := &work{Service: s, rel: rel, src: Source{Kind: Public}, c: &events.Call{}, st: st, m: moment{at: st.now.UnixMilli()}}
@@ -98,9 +98,9 @@ const maxRequests = 4
 // without one, the address is confirmed alone.
 func (w *work) pendingNames() []string {
 	var names []string
-	for _, name := range slices.Sorted(maps.Keys(w.st.gate.States)) {
+	for _, name := range slices.Sorted(maps.Keys(w.st.Gate.States)) {
 		_, channel := consent.Split(name)
-		if p := w.st.gate.States[name]; p.State == consent.Pending && channel == plan.ChannelEmail && p.Notice != "" {
+		if p := w.st.Gate.States[name]; p.State == consent.Pending && channel == plan.ChannelEmail && p.Notice != "" {
 			names = append(names, name)
 		}
 	}
@@ -125,7 +125,7 @@ func (s *Service) requests(ctx context.Context, st *state, hash string, names []
 		purpose, channel := consent.Split(name)
 		props := map[string]any{"kind": journey.Confirm, "template": "kesher-confirm", "address": hash}
 		if name != "" {
-			props["purpose"], props["channel"], props["notice"] = purpose, channel, st.gate.States[name].Notice
+			props["purpose"], props["channel"], props["notice"] = purpose, channel, st.Gate.States[name].Notice
 		}
 		op, err := s.request(st, ident.Derive("confirm", st.key, hash, name, s.Tokens.Token()), st.now, props)
 		if err != nil {
@@ -144,7 +144,7 @@ func (s *Service) requests(ctx context.Context, st *state, hash string, names []
 func (s *Service) request(st *state, id string, at time.Time, props map[string]any) (flow.Op, error) {
 	props["message_id"] = id
 	e := fact.Event{ID: id, Name: fact.MessageRequested, At: at.UnixMilli(), In: st.stamp(s.Tokens), Props: props}
-	it := (*item.Item)(nil).Next(st.at(item.EventSK(fact.MessageRequested, at, id)), s.Tokens.Token(), st.epoch)
+	it := (*item.Item)(nil).Next(st.at(item.EventSK(fact.MessageRequested, at, id)), s.Tokens.Token(), st.Epoch)
 	it.TTL = st.now.Add(keepFor).Unix()
 	err := it.Encode(e)
 	return flow.Put(it, flow.Absent), err
@@ -155,13 +155,13 @@ func (s *Service) request(st *state, id string, at time.Time, props map[string]a
 // by what this call changed there: an earlier attempt may have ended in between.
 func (s *Service) askFor(ctx context.Context, st *state, said []consent.Statement, res consents.Result) error {
 	names := pendingMail(said, &res.Gate)
-	if len(names) == 0 || st.visitor || st.profile == nil {
+	if len(names) == 0 || st.visitor || st.Profile == nil {
 		return nil
 	}
-	st.gate, st.epoch = res.Gate, res.Epoch
-	hash := st.profile.AddressHash
-	if st.profile.PendingHash != "" && st.now.UnixMilli() < st.profile.PendingTill {
-		hash = st.profile.PendingHash
+	st.Gate, st.Epoch = res.Gate, res.Epoch
+	hash := st.Profile.AddressHash
+	if st.Profile.PendingHash != "" && st.now.UnixMilli() < st.Profile.PendingTill {
+		hash = st.Profile.PendingHash
 	}
 	if hash == "" {
 		return nil // asked once an address is given
@@ -199,20 +199,20 @@ func (s *Service) Purge(ctx context.Context, customer string) error {
 		if err := st.read(ctx, s.Store); err != nil {
 			return err
 		}
-		p := st.profile
+		p := st.Profile
 		if p == nil || p.PendingHash == "" {
 			return nil
 		}
 		if till := p.PendingTill; st.now.UnixMilli() < till {
-			return s.agenda().Postpone(ctx, customer, st.epoch, agenda.Pending, time.UnixMilli(till))
+			return s.agenda().Postpone(ctx, customer, st.Epoch, agenda.Pending, time.UnixMilli(till))
 		}
 		p.Pending, p.PendingHash, p.PendingTill = "", "", 0
-		it := st.items.profile.Next(st.at(item.SKProfile), s.Tokens.Token(), st.epoch)
-		it.IK, it.IS = st.items.profile.IK, st.items.profile.IS
+		it := st.Stored.Profile.Next(st.at(item.SKProfile), s.Tokens.Token(), st.Epoch)
+		it.IK, it.IS = st.Stored.Profile.IK, st.Stored.Profile.IS
 		if err := it.Encode(p); err != nil {
 			return err
 		}
-		err := s.Store.Write(ctx, flow.Put(it, flow.Is(st.items.profile)))
+		err := s.Store.Write(ctx, flow.Put(it, flow.Is(st.Stored.Profile)))
 		if _, conflict := flow.AsConflict(err); !conflict {
 			return err
 		}

@@ -181,7 +181,7 @@ func (w *work) guards(sk func(time.Time) string) ([]flow.Op, error) {
 
 // put is a new item of the subject.
 func (w *work) put(sk string, doc any, ttl time.Time) (flow.Op, error) {
-	it := (*item.Item)(nil).Next(w.st.at(sk), w.Tokens.Token(), w.st.epoch)
+	it := (*item.Item)(nil).Next(w.st.at(sk), w.Tokens.Token(), w.st.Epoch)
 	it.TTL = ttl.Unix()
 	err := it.Encode(doc)
 	return flow.Put(it, flow.Absent), err

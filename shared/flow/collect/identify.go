@@ -65,7 +65,7 @@ func (w *work) traits(ctx context.Context, given map[string]any) error {
 	switch {
 	case move.to != nil:
 		err = w.mover().Move(ctx, w.rel, address.Move{
-			Customer: w.st.key, Epoch: w.st.epoch, To: *move.to, Imported: w.src.Import,
+			Customer: w.st.key, Epoch: w.st.Epoch, To: *move.to, Imported: w.src.Import,
 			Edit: func(p *profile.Profile, gate *consent.Gate) { edit(p, gate) },
 		})
 		if errors.Is(err, address.ErrErased) {
@@ -101,7 +101,7 @@ func largest(traits map[string]any) string {
 func (w *work) writeProfile(ctx context.Context, edit func(*profile.Profile, *consent.Gate) bool) error {
 	for range maxAttempts {
 		p := w.profile()
-		if changed := edit(&p, &w.st.gate); !changed && w.st.profile != nil {
+		if changed := edit(&p, &w.st.Gate); !changed && w.st.Profile != nil {
 			return nil
 		}
 		put, err := w.putProfile(p)
@@ -125,10 +125,10 @@ func (w *work) writeProfile(ctx context.Context, edit func(*profile.Profile, *co
 
 // profile is a copy of what is stored, for editing.
 func (w *work) profile() profile.Profile {
-	if w.st.profile == nil {
+	if w.st.Profile == nil {
 		return profile.Profile{}
 	}
-	p := *w.st.profile
+	p := *w.st.Profile
 	p.Traits = maps.Clone(p.Traits)
 	return p
 }

@@ -39,7 +39,7 @@ func (s *Service) message(ctx context.Context, rel *release.Release, c *events.M
 	if err != nil {
 		return Outcome{}, err
 	}
-	if st.profile == nil || st.gate.Erased != 0 {
+	if st.Profile == nil || st.Gate.Erased != 0 {
 		return refused(events.Refuse(events.UnknownUser, "userId", "is nobody who is known")), nil
 	}
 	id := c.MessageID
@@ -58,7 +58,7 @@ func (s *Service) requestOnce(ctx context.Context, st *state, id string, props m
 	if err != nil {
 		return Outcome{}, err
 	}
-	guard := (*item.Item)(nil).Next(st.at(item.IDSK(id)), s.Tokens.Token(), st.epoch)
+	guard := (*item.Item)(nil).Next(st.at(item.IDSK(id)), s.Tokens.Token(), st.Epoch)
 	guard.TTL = st.now.Add(keepID).Unix()
 	if err := guard.Encode(struct{}{}); err != nil {
 		return Outcome{}, err

@@ -42,12 +42,12 @@ type Permission struct {
 // Profile reads a customer; nil when nobody is known by this userId.
 func (s *Service) Profile(ctx context.Context, userID string) (*Profile, error) {
 	st, err := s.open(ctx, s.customer(userID))
-	if err != nil || st.profile == nil && st.items.gate == nil || st.gate.Erased != 0 {
+	if err != nil || st.Profile == nil && st.Stored.Gate == nil || st.Gate.Erased != 0 {
 		return nil, err
 	}
 	known := profile.Profile{} // of one who only stated consent: nothing
-	if st.profile != nil {
-		known = *st.profile
+	if st.Profile != nil {
+		known = *st.Profile
 	}
 	p := &Profile{
 		UserID: userID, Traits: map[string]Trait{}, Consent: map[string]Permission{},
@@ -58,7 +58,7 @@ func (s *Service) Profile(ctx context.Context, userID string) (*Profile, error) 
 			p.Traits[name] = Trait{t.Value, t.Origin, t.Purposes, at(t.At), ends(t.Expires)}
 		}
 	}
-	for name, c := range st.gate.States {
+	for name, c := range st.Gate.States {
 		p.Consent[name] = Permission{c.State, at(c.At), ends(c.Expires), c.Ledger}
 	}
 	p.Segments, err = s.segments(ctx, st)
@@ -80,7 +80,7 @@ func (s *Service) segments(ctx context.Context, st *state) ([]string, error) {
 	in := []string{}
 	q := flow.Query{Table: item.Customers, PK: st.pk, Prefix: item.PrefixSegment, Consistency: flow.Strong}
 	err := flow.Each(ctx, s.Store, q, func(it item.Item) error {
-		if it.E >= st.epoch && it.IK != "" { // listed while she is in
+		if it.E >= st.Epoch && it.IK != "" { // listed while she is in
 			in = append(in, item.Unpart(strings.TrimPrefix(it.SK, item.PrefixSegment)))
 		}
 		return nil
@@ -116,7 +116,7 @@ func (s *Service) Export(ctx context.Context, userID string) (*Export, error) {
 		return nil, err
 	}
 	x := &Export{Profile: p, Items: []ExportedItem{}, Ledger: []consent.Entry{}}
-	visitors, err := s.exportPartition(ctx, x, "customer", item.Customers, st.pk, st.epoch)
+	visitors, err := s.exportPartition(ctx, x, "customer", item.Customers, st.pk, st.Epoch)
 	if err != nil {
 		return nil, err
 	}
@@ -125,8 +125,8 @@ func (s *Service) Export(ctx context.Context, userID string) (*Export, error) {
 			return nil, err
 		}
 	}
-	if st.profile != nil && st.profile.AddressHash != "" && !st.profile.Shared {
-		if _, err := s.exportPartition(ctx, x, "address", item.Customers, item.PrefixAddress+st.profile.AddressHash, 0); err != nil {
+	if st.Profile != nil && st.Profile.AddressHash != "" && !st.Profile.Shared {
+		if _, err := s.exportPartition(ctx, x, "address", item.Customers, item.PrefixAddress+st.Profile.AddressHash, 0); err != nil {
 			return nil, err
 		}
 	}

@@ -14,17 +14,14 @@ import (
 	"github.com/kesher-io/kesher/shared/core/release"
 	"github.com/kesher-io/kesher/shared/flow"
 	"github.com/kesher-io/kesher/shared/flow/consents"
+	"github.com/kesher-io/kesher/shared/flow/known"
 )
 
-// state is what is known of a subject while one call about it is worked: GATE
-// and PROFILE, read strongly in one go. Items of an older epoch count as absent.
+// state is what is known of a subject while one call about it is worked.
 type state struct {
 	subject
-	now     time.Time
-	gate    consent.Gate
-	profile *profile.Profile // nil: none
-	epoch   int64
-	items   struct{ gate, profile *item.Item }
+	known.Person
+	now time.Time
 }
 
 // open reads a subject as it stands when a call about it arrives.
@@ -35,36 +32,15 @@ func (s *Service) open(ctx context.Context, who subject) (*state, error) {
 
 func (st *state) at(sk string) item.Key { return item.Key{Table: item.Customers, PK: st.pk, SK: sk} }
 
-func (st *state) read(ctx context.Context, store flow.Store) error {
-	keys := []item.Key{st.at(item.SKGate), st.at(item.SKProfile)}
-	if st.visitor {
-		keys = keys[:1] // a visitor has no profile
-	}
-	items, err := store.Get(ctx, flow.Strong, keys...)
-	if err != nil {
-		return err
-	}
-	st.gate, st.profile, st.epoch, st.items.profile = consent.Gate{}, nil, 0, nil
-	if st.items.gate = items[0]; items[0] != nil {
-		st.epoch = items[0].E
-		if err := items[0].Decode(&st.gate); err != nil {
-			return err
-		}
-	}
-	if st.visitor {
-		return nil
-	}
-	if st.items.profile = items[1]; items[1] != nil && items[1].E >= st.epoch {
-		st.profile = new(profile.Profile)
-		return items[1].Decode(st.profile)
-	}
-	return nil
+func (st *state) read(ctx context.Context, store flow.Store) (err error) {
+	st.Person, err = known.Read(ctx, store, st.pk)
+	return err
 }
 
 // refuses what happened before she was erased, however late it comes: it belongs
 // to somebody who is forgotten. What happens since begins a new customer.
 func (st *state) refuses(at int64) *events.Refusal {
-	if at < max(st.gate.Erased, st.gate.Since) {
+	if at < max(st.Gate.Erased, st.Gate.Since) {
 		return beforeErasure
 	}
 	return nil
@@ -82,7 +58,7 @@ func (st *state) apply(ctx context.Context, w consents.Writer, rel *release.Rele
 
 // mayUse says whether data kept for these purposes may be stored now.
 func (st *state) mayUse(rel *release.Release, purposes []string) bool {
-	return st.gate.MayUse(rel.Plan, purposes, st.now.UnixMilli())
+	return st.Gate.MayUse(rel.Plan, purposes, st.now.UnixMilli())
 }
 
 // stamp is the next arrival at the subject.
@@ -95,14 +71,14 @@ func (w *work) born(ops []flow.Op) ([]flow.Op, error) {
 	if st.visitor {
 		return ops, nil
 	}
-	if st.profile == nil && !slices.ContainsFunc(ops, func(op flow.Op) bool { return op.Item.SK == item.SKProfile }) {
+	if st.Profile == nil && !slices.ContainsFunc(ops, func(op flow.Op) bool { return op.Item.SK == item.SKProfile }) {
 		put, err := w.putProfile(profile.Profile{})
 		if err != nil {
 			return nil, err
 		}
 		ops = append(ops, put)
 	}
-	if st.gate.Erased == 0 {
+	if st.Gate.Erased == 0 {
 		return ops, nil
 	}
 	gate, err := st.revive(w.Tokens)
@@ -111,10 +87,10 @@ func (w *work) born(ops []flow.Op) ([]flow.Op, error) {
 
 // revive begins the new epoch of an erased customer.
 func (st *state) revive(t flow.Tokens) (flow.Op, error) {
-	st.gate.Revive()
-	it := st.items.gate.Next(st.at(item.SKGate), t.Token(), st.epoch)
-	err := it.Encode(&st.gate)
-	return flow.Put(it, flow.Is(st.items.gate)), err
+	st.Gate.Revive()
+	it := st.Stored.Gate.Next(st.at(item.SKGate), t.Token(), st.Epoch)
+	err := it.Encode(&st.Gate)
+	return flow.Put(it, flow.Is(st.Stored.Gate)), err
 }
 
 // putProfile writes p as changed by this call.
@@ -125,11 +101,11 @@ func (w *work) putProfile(p profile.Profile) (flow.Op, error) {
 	}
 	p.At, p.In = w.m.at, string(st.stamp(w.Tokens))
 	p.By, p.Hops, p.Imported = "", 0, w.src.Import
-	it := st.items.profile.Next(st.at(item.SKProfile), w.Tokens.Token(), st.epoch)
+	it := st.Stored.Profile.Next(st.at(item.SKProfile), w.Tokens.Token(), st.Epoch)
 	it.IK, it.IS = item.AllList(item.Shard(st.key)), st.key
 	err := it.Encode(p)
 	if err == nil && it.Size() > profile.MaxSize {
 		err = fmt.Errorf("profile of %d bytes, %d are possible: %w", it.Size(), profile.MaxSize, flow.ErrTooLarge)
 	}
-	return flow.Put(it, flow.Is(st.items.profile)), err
+	return flow.Put(it, flow.Is(st.Stored.Profile)), err
 }

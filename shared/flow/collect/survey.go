@@ -125,8 +125,8 @@ func (w *work) grants(ctx context.Context, r *events.SurveyResponse, by consent.
 
 // language of a text she saw: as the call says, or hers.
 func (w *work) language(given string) string {
-	if given == "" && w.st.profile != nil {
-		return w.st.profile.Locale
+	if given == "" && w.st.Profile != nil {
+		return w.st.Profile.Locale
 	}
 	return given
 }
@@ -204,7 +204,7 @@ func traitsOf(sv *survey.Survey, answers map[string]any) map[string]any {
 }
 
 func (w *work) writer() profile.Writer {
-	return profile.Writer{Plan: w.rel.Plan, Gate: &w.st.gate, Now: w.st.now.UnixMilli()}
+	return profile.Writer{Plan: w.rel.Plan, Gate: &w.st.Gate, Now: w.st.now.UnixMilli()}
 }
 
 func (w *work) dropped(all []profile.Dropped) {

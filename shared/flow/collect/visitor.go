@@ -94,19 +94,19 @@ func (w *work) whose(v *state, read *item.Item) (a alias, fresh bool, err error)
 	case "":
 		return alias{Customer: w.st.key}, true, nil
 	}
-	return alias{Customer: w.st.key, Since: w.st.now.UnixMilli(), Merged: v.gate.Ledger.N}, true, nil
+	return alias{Customer: w.st.key, Since: w.st.now.UnixMilli(), Merged: v.Gate.Ledger.N}, true, nil
 }
 
 // sayAlias writes the alias into both partitions, unless that was done lately.
 func (w *work) sayAlias(ctx context.Context, v *state, read *item.Item, a alias) error {
-	now, news := w.st.now.UnixMilli(), v.gate.Ledger.N > a.Merged
+	now, news := w.st.now.UnixMilli(), v.Gate.Ledger.N > a.Merged
 	if now-a.At < aliasStands.Milliseconds() && !news {
 		return nil
 	}
-	a.At, a.Merged = now, v.gate.Ledger.N
+	a.At, a.Merged = now, v.Gate.Ledger.N
 	// Neither has an end: by them an export and an erasure find all that lies there.
 	of := read.Next(v.at(skAlias), w.Tokens.Token(), 0)
-	was := (*item.Item)(nil).Next(w.st.at(item.PrefixVisitorOf+v.key), w.Tokens.Token(), w.st.epoch)
+	was := (*item.Item)(nil).Next(w.st.at(item.PrefixVisitorOf+v.key), w.Tokens.Token(), w.st.Epoch)
 	if err := errors.Join(of.Encode(a), was.Encode(a)); err != nil {
 		return err
 	}
@@ -126,7 +126,7 @@ func (w *work) copyNowAndLater(ctx context.Context, v *state, a alias) error {
 }
 
 func (w *work) remindCopies(ctx context.Context) error {
-	return w.agenda().Remind(ctx, w.st.key, w.st.epoch, agenda.Copies, w.st.now.Add(again))
+	return w.agenda().Remind(ctx, w.st.key, w.st.Epoch, agenda.Copies, w.st.now.Add(again))
 }
 
 // mergeConsent lets what the visitor stated since the last merge bind the
@@ -134,9 +134,9 @@ func (w *work) remindCopies(ctx context.Context) error {
 // permission to contact her is hers to give.
 func (w *work) mergeConsent(ctx context.Context, v *state, a alias) error {
 	var said []consent.Statement
-	for _, name := range sortedKeys(v.gate.States) {
-		theirs := v.gate.States[name]
-		hers := w.st.gate.States[name]
+	for _, name := range sortedKeys(v.Gate.States) {
+		theirs := v.Gate.States[name]
+		hers := w.st.Gate.States[name]
 		purpose, channel := consent.Split(name)
 		if theirs.Ledger <= consent.LedgerSK(a.Merged) || theirs.State == consent.Pending || consent.Stricter(hers, theirs).State == hers.State {
 			continue
@@ -202,7 +202,7 @@ type factCopy struct {
 // copyOf makes the copy; nil for what is not copied: consent, which is merged.
 // Both times stay the fact's own but for its arrival, which is here and now.
 func (w *work) copyOf(it *item.Item) (*factCopy, error) {
-	c := &factCopy{it: (*item.Item)(nil).Next(w.st.at(it.SK), w.Tokens.Token(), w.st.epoch)}
+	c := &factCopy{it: (*item.Item)(nil).Next(w.st.at(it.SK), w.Tokens.Token(), w.st.Epoch)}
 	c.it.TTL = it.TTL
 	if strings.HasPrefix(it.SK, item.PrefixResponse) {
 		r := &fact.Response{}
@@ -234,7 +234,7 @@ func (w *work) copyOf(it *item.Item) (*factCopy, error) {
 // takes: the fact is recent, of this customer's time with the browser, and its
 // purpose is permitted by her.
 func (w *work) takes(c *factCopy, a alias) bool {
-	oldest := max(w.st.now.Add(-recent).UnixMilli(), w.st.gate.Erased, w.st.gate.Since)
+	oldest := max(w.st.now.Add(-recent).UnixMilli(), w.st.Gate.Erased, w.st.Gate.Since)
 	hers := c.in >= a.Since && (a.until == 0 || c.in < a.until)
 	return c.at >= oldest && hers && w.st.mayUse(w.rel, c.purposes)
 }
@@ -253,15 +253,15 @@ func (s *Service) Copy(ctx context.Context, customer string) error {
 		return err
 	}
 	st, err := s.open(ctx, subject{key: customer, pk: item.CustomerPK(customer)})
-	if err != nil || st.gate.Erased != 0 || st.profile == nil {
+	if err != nil || st.Gate.Erased != 0 || st.Profile == nil {
 		return err
 	}
-	st.userID = st.profile.UserID
+	st.userID = st.Profile.UserID
 	w := &work{Service: s, rel: rel, src: Source{Kind: Server}, c: &events.Call{}, st: st, m: moment{at: st.now.UnixMilli()}}
 	q := flow.Query{Table: item.Customers, PK: st.pk, Prefix: item.PrefixVisitorOf, Consistency: flow.Strong}
 	return flow.Each(ctx, s.Store, q, func(it item.Item) error {
 		var a alias
-		if it.E < st.epoch {
+		if it.E < st.Epoch {
 			return nil
 		}
 		if err := it.Decode(&a); err != nil || a.At < st.now.Add(-copyWindow).UnixMilli() {

@@ -8,6 +8,7 @@ import (
 	"github.com/kesher-io/kesher/shared/core/item"
 	"github.com/kesher-io/kesher/shared/core/profile"
 	"github.com/kesher-io/kesher/shared/flow"
+	"github.com/kesher-io/kesher/shared/flow/known"
 )
 
 // subject is whom statements are about: a customer, or a visitor.
@@ -23,24 +24,10 @@ type subject struct {
 
 func (s *subject) at(sk string) item.Key { return item.Key{Table: item.Customers, PK: s.pk, SK: sk} }
 
-// read takes in GATE and PROFILE, strongly. An item of an older epoch is absent.
 func (s *subject) read(ctx context.Context, store flow.Store) error {
-	items, err := store.Get(ctx, flow.Strong, s.at(item.SKGate), s.at(item.SKProfile))
-	if err != nil {
-		return err
-	}
-	s.gate, s.stored, s.profile = consent.Gate{}, items[0], nil
-	if s.stored != nil {
-		s.epoch = s.stored.E
-		if err := s.stored.Decode(&s.gate); err != nil {
-			return err
-		}
-	}
-	if p := items[1]; p != nil && p.E >= s.epoch {
-		s.profile = new(profile.Profile)
-		return p.Decode(s.profile)
-	}
-	return nil
+	p, err := known.Read(ctx, store, s.pk)
+	s.gate, s.stored, s.profile, s.epoch = p.Gate, p.Stored.Gate, p.Profile, p.Epoch
+	return err
 }
 
 // current drops what was said before an erasure, and what an erased customer

@@ -90,44 +90,44 @@ func (s *Service) Centre(ctx context.Context, c token.Cookie, lang string) (*Cen
 	return &Centre{
 		Lang: lang, Languages: rel.Settings.Brand.Languages, Chosen: chosen, Address: masked(p.address()), Pending: masked(p.pending()),
 		Permissions: permissions(p, rel, lang), Topics: topics(p, rel, lang), Traits: traits(p, rel, lang),
-		Paused: p.paused(), Suppressed: p.gate.Suppressed != nil, Signal: signal, Zone: p.zone(rel),
+		Paused: p.paused(), Suppressed: p.Gate.Suppressed != nil, Signal: signal, Zone: p.zone(rel),
 	}, nil
 }
 
 func (p *person) locale() string {
-	if p.profile == nil {
+	if p.Profile == nil {
 		return ""
 	}
-	return p.profile.Locale
+	return p.Profile.Locale
 }
 
 func (p *person) address() string {
-	if p.profile == nil {
+	if p.Profile == nil {
 		return ""
 	}
-	return p.profile.Address.Reveal()
+	return p.Profile.Address.Reveal()
 }
 
 // pending is a new address that waits for its confirmation.
 func (p *person) pending() string {
-	if p.profile == nil || p.now.UnixMilli() >= p.profile.PendingTill {
+	if p.Profile == nil || p.now.UnixMilli() >= p.Profile.PendingTill {
 		return ""
 	}
-	return p.profile.Pending.Reveal()
+	return p.Profile.Pending.Reveal()
 }
 
 func (p *person) zone(rel *release.Release) string {
-	if p.profile == nil || p.profile.Zone == "" {
+	if p.Profile == nil || p.Profile.Zone == "" {
 		return rel.Settings.Brand.Zone
 	}
-	return p.profile.Zone
+	return p.Profile.Zone
 }
 
 func (p *person) paused() int64 {
-	if p.gate.Paused <= p.now.UnixMilli() {
+	if p.Gate.Paused <= p.now.UnixMilli() {
 		return 0
 	}
-	return p.gate.Paused
+	return p.Gate.Paused
 }
 
 // masked leaves enough of an address to be recognised by its owner.
@@ -170,7 +170,7 @@ func rank(p Permission) int {
 }
 
 func permission(p *person, rel *release.Release, lang, purpose, channel string) Permission {
-	given := p.gate.States[consent.Name(purpose, channel)]
+	given := p.Gate.States[consent.Name(purpose, channel)]
 	if given.Expires != 0 && given.Expires <= p.now.UnixMilli() {
 		given = consent.Permission{}
 	}
@@ -201,7 +201,7 @@ func noticeFor(rel *release.Release, purpose, channel string) *release.Notice {
 func topics(p *person, rel *release.Release, lang string) []Topic {
 	var list []Topic
 	for _, name := range slices.Sorted(maps.Keys(rel.Plan.Topics)) {
-		_, off := p.gate.Topics[name]
+		_, off := p.Gate.Topics[name]
 		list = append(list, Topic{Name: name, Title: text(rel.Plan.Topics[name], rel, lang, name), On: !off})
 	}
 	return list
@@ -210,12 +210,12 @@ func topics(p *person, rel *release.Release, lang string) []Topic {
 // traits lists what is known and not expired, also what the plan no longer
 // declares: it is stored, so she sees it and can delete it.
 func traits(p *person, rel *release.Release, lang string) []Trait {
-	if p.profile == nil {
+	if p.Profile == nil {
 		return nil
 	}
 	var list []Trait
-	for _, name := range slices.Sorted(maps.Keys(p.profile.Traits)) {
-		known := p.profile.Traits[name]
+	for _, name := range slices.Sorted(maps.Keys(p.Profile.Traits)) {
+		known := p.Profile.Traits[name]
 		if known.Expires != 0 && known.Expires <= p.now.UnixMilli() {
 			continue
 		}
@@ -271,7 +271,7 @@ func (s *Service) signalled(ctx context.Context, p *person) (int64, error) {
 		Table: item.Customers, PK: item.CustomerPK(p.key), Prefix: item.EventPrefix(fact.SignalReceived),
 		Limit: 1, Consistency: flow.Strong,
 	})
-	if err != nil || len(page.Items) == 0 || page.Items[0].E < p.epoch {
+	if err != nil || len(page.Items) == 0 || page.Items[0].E < p.Epoch {
 		return 0, err
 	}
 	var e fact.Event

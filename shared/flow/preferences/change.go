@@ -114,7 +114,7 @@ func (s *Service) setAddress(ctx context.Context, p *person, pl *plan.Plan, addr
 		return err
 	}
 	asked := linkLimit{}
-	if items[0] != nil && items[0].E == p.epoch {
+	if items[0] != nil && items[0].E == p.Epoch {
 		if err := items[0].Decode(&asked); err != nil {
 			return err
 		}
@@ -124,7 +124,7 @@ func (s *Service) setAddress(ctx context.Context, p *person, pl *plan.Plan, addr
 		return ErrRefused
 	}
 	asked.At = append(asked.At, p.now.UnixMilli())
-	count, err := s.put(items[0], key, p.epoch, asked)
+	count, err := s.put(items[0], key, p.Epoch, asked)
 	if err != nil {
 		return err
 	}
@@ -136,7 +136,7 @@ func (s *Service) setAddress(ctx context.Context, p *person, pl *plan.Plan, addr
 	if err != nil {
 		return err
 	}
-	return s.Collect.Address(ctx, p.key, p.epoch, profile.Secret(address))
+	return s.Collect.Address(ctx, p.key, p.Epoch, profile.Secret(address))
 }
 
 // erase has her forgotten by the clock, within a minute: pages may delete nothing.
@@ -146,7 +146,7 @@ func (s *Service) erase(ctx context.Context, p *person, rel *release.Release) er
 		return err
 	}
 	due := agenda.Writer{Store: s.Store, Tokens: s.Tokens}
-	return due.Remind(ctx, p.key, p.epoch, agenda.Erase, p.now)
+	return due.Remind(ctx, p.key, p.Epoch, agenda.Erase, p.now)
 }
 
 // setTrait stores what she says about herself: its origin is zero now, whatever
@@ -214,8 +214,8 @@ func (s *Service) forget(ctx context.Context, p *person, name string) error {
 func (s *Service) editProfile(ctx context.Context, p *person, edit func(*profile.Profile) error) error {
 	for range attempts {
 		doc := &profile.Profile{}
-		if p.profile != nil {
-			doc = p.profile
+		if p.Profile != nil {
+			doc = p.Profile
 		}
 		if err := edit(doc); err != nil {
 			return err
@@ -228,11 +228,11 @@ func (s *Service) editProfile(ctx context.Context, p *person, edit func(*profile
 		if _, conflict := flow.AsConflict(err); !conflict {
 			return err
 		}
-		epoch := p.epoch
+		epoch := p.Epoch
 		if p, err = s.open(ctx, p.key); err != nil {
 			return err
 		}
-		if p.epoch != epoch {
+		if p.Epoch != epoch {
 			return ErrSession // she was erased meanwhile, and may have come back
 		}
 	}
@@ -243,8 +243,8 @@ func (s *Service) editProfile(ctx context.Context, p *person, edit func(*profile
 // journey made.
 func (s *Service) putProfile(p *person, doc *profile.Profile) (flow.Op, error) {
 	doc.At, doc.In, doc.By, doc.Hops, doc.Imported = p.now.UnixMilli(), string(s.stamp(p)), "", 0, false
-	put, err := s.put(p.stored.profile, item.C(p.key, item.SKProfile), p.epoch, doc)
-	if p.stored.profile == nil {
+	put, err := s.put(p.Stored.Profile, item.C(p.key, item.SKProfile), p.Epoch, doc)
+	if p.Stored.Profile == nil {
 		put.Item.IK, put.Item.IS = item.AllList(item.Shard(p.key)), p.key
 	}
 	if err == nil && put.Item.Size() > profile.MaxSize {

@@ -26,7 +26,7 @@ func (s *Service) Confirm(ctx context.Context, text string) error {
 		c.Customer = s.nobody(text)
 	}
 	p, err := s.open(ctx, c.Customer)
-	if err != nil || !genuine || p.erased() || p.profile == nil {
+	if err != nil || !genuine || p.erased() || p.Profile == nil {
 		return err
 	}
 	rel, err := s.Releases.Live(ctx)
@@ -35,14 +35,14 @@ func (s *Service) Confirm(ctx context.Context, text string) error {
 	}
 	addresses := address.Mover{Store: s.Store, Clock: s.Clock, Tokens: s.Tokens, Keys: s.Keys, Consents: s.Consents}
 	moved, err := addresses.Confirm(ctx, p.key, rel, c.Address)
-	if err != nil || c.Purpose == "" || !moved && p.profile.AddressHash != c.Address {
+	if err != nil || c.Purpose == "" || !moved && p.Profile.AddressHash != c.Address {
 		return err
 	}
 	return s.confirmPermission(ctx, p, rel, c)
 }
 
 func (s *Service) confirmPermission(ctx context.Context, p *person, rel *release.Release, c token.Confirm) error {
-	asked := p.gate.States[consent.Name(c.Purpose, c.Channel)]
+	asked := p.Gate.States[consent.Name(c.Purpose, c.Channel)]
 	if asked.State != consent.Pending || p.now.Sub(time.UnixMilli(asked.At)) >= PendingFor {
 		return nil
 	}

@@ -17,7 +17,7 @@ const keepEvents = 400 * 24 * time.Hour
 func (s *Service) event(p *person, name, id string, at time.Time, props map[string]any) (flow.Op, error) {
 	e := fact.Event{ID: id, Name: name, At: at.UnixMilli(), In: s.stamp(p), Props: props}
 	key := item.C(p.key, item.EventSK(name, at, id))
-	it := (*item.Item)(nil).Next(key, s.Tokens.Token(), p.epoch)
+	it := (*item.Item)(nil).Next(key, s.Tokens.Token(), p.Epoch)
 	it.TTL = p.now.Add(keepEvents).Unix()
 	err := it.Encode(e)
 	return flow.Put(it, flow.Absent), err

@@ -15,12 +15,12 @@ const attempts = 16
 // editGate changes what of GATE is no permission: topics and pauses. edit
 // returns false when there is nothing to change.
 func (s *Service) editGate(ctx context.Context, p *person, edit func(*consent.Gate) bool) error {
-	read, gate := p.stored.gate, p.gate
+	read, gate := p.Stored.Gate, p.Gate
 	for range attempts {
 		if gate.Erased != 0 || !edit(&gate) {
 			return nil
 		}
-		put, err := s.put(read, item.C(p.key, item.SKGate), p.epoch, &gate)
+		put, err := s.put(read, item.C(p.key, item.SKGate), p.Epoch, &gate)
 		if err != nil {
 			return err
 		}
@@ -33,7 +33,7 @@ func (s *Service) editGate(ctx context.Context, p *person, edit func(*consent.Ga
 		if read == nil {
 			continue
 		}
-		if read.E != p.epoch {
+		if read.E != p.Epoch {
 			return nil // she was erased meanwhile, and may have come back
 		}
 		if err := read.Decode(&gate); err != nil {

@@ -79,8 +79,8 @@ func (s *Service) MailLinkTo(ctx context.Context, text string) error {
 		return err
 	}
 	hash := s.Keys.Address(customer) // nobody's: no address is a customer's key
-	if p.profile != nil && p.profile.AddressHash != "" {
-		hash = p.profile.AddressHash
+	if p.Profile != nil && p.Profile.AddressHash != "" {
+		hash = p.Profile.AddressHash
 	}
 	return s.mailLink(ctx, p, hash)
 }
@@ -142,7 +142,7 @@ func (s *Service) askLink(p *person, hash string) (flow.Op, error) {
 	op, err := s.event(p, fact.MessageRequested, id, p.now, map[string]any{
 		"kind": journey.Link, "message_id": id, "template": "kesher-link", "purpose": plan.PurposeService,
 	})
-	if p.profile == nil || p.erased() {
+	if p.Profile == nil || p.erased() {
 		op.Item.Key, op.If = addressKey(hash, skNobody), flow.Any
 		op.Item.TTL = p.now.Add(day).Unix()
 	}

@@ -28,7 +28,7 @@ func (s *Service) withdrawChoice(ctx context.Context, p *person, rel *release.Re
 	if c.Channel == plan.ChannelEmail {
 		return s.withdraw(ctx, p, rel, nil, refusable(p, []string{c.Purpose}))
 	}
-	if p.gate.States[consent.Name(c.Purpose, c.Channel)].State.Refused() {
+	if p.Gate.States[consent.Name(c.Purpose, c.Channel)].State.Refused() {
 		return nil
 	}
 	return s.state(ctx, p, rel, consent.Statement{Purpose: c.Purpose, Channel: c.Channel, State: consent.Withdrawn})
@@ -38,7 +38,7 @@ func (s *Service) withdrawChoice(ctx context.Context, p *person, rel *release.Re
 func refusable(p *person, purposes []string) []string {
 	var list []string
 	for _, purpose := range purposes {
-		if !p.gate.States[consent.Name(purpose, plan.ChannelEmail)].State.Refused() {
+		if !p.Gate.States[consent.Name(purpose, plan.ChannelEmail)].State.Refused() {
 			list = append(list, purpose)
 		}
 	}

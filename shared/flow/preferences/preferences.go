@@ -12,14 +12,13 @@ import (
 	"context"
 	"time"
 
-	"github.com/kesher-io/kesher/shared/core/consent"
 	"github.com/kesher-io/kesher/shared/core/ident"
 	"github.com/kesher-io/kesher/shared/core/item"
-	"github.com/kesher-io/kesher/shared/core/profile"
 	"github.com/kesher-io/kesher/shared/core/token"
 	"github.com/kesher-io/kesher/shared/flow"
 	"github.com/kesher-io/kesher/shared/flow/collect"
 	"github.com/kesher-io/kesher/shared/flow/consents"
+	"github.com/kesher-io/kesher/shared/flow/known"
 )
 
 // Service serves the customers' pages.
@@ -42,44 +41,26 @@ type Counter interface {
 	Count(journey, version, step, what string, at time.Time)
 }
 
-// person is one customer as read for one request. Items of an older epoch than
-// the gate's count as absent.
+// person is one customer as read for one request.
 type person struct {
-	key     string
-	gate    consent.Gate
-	stored  struct{ gate, profile *item.Item }
-	profile *profile.Profile // nil: none
-	epoch   int64
-	now     time.Time
+	known.Person
+	key string
+	now time.Time
 }
 
 // erased: nothing of her is known, and no link of before acts on anything.
-func (p *person) erased() bool { return p.gate.Erased != 0 }
+func (p *person) erased() bool { return p.Gate.Erased != 0 }
 
 // known: there is somebody to act for.
 func (p *person) known() bool {
-	return !p.erased() && (p.stored.gate != nil || p.profile != nil)
+	return !p.erased() && (p.Stored.Gate != nil || p.Profile != nil)
 }
 
 // open reads a customer, strongly: what she did a moment ago must show.
 func (s *Service) open(ctx context.Context, customer string) (*person, error) {
-	p := &person{key: customer, now: s.Clock.Now(customer)}
-	items, err := s.Store.Get(ctx, flow.Strong, item.C(customer, item.SKGate), item.C(customer, item.SKProfile))
-	if err != nil {
-		return nil, err
-	}
-	p.stored.gate = items[0]
-	if items[0] != nil {
-		p.epoch = items[0].E
-		if err := items[0].Decode(&p.gate); err != nil {
-			return nil, err
-		}
-	}
-	if items[1] != nil && items[1].E >= p.epoch {
-		p.stored.profile, p.profile = items[1], new(profile.Profile)
-		return p, items[1].Decode(p.profile)
-	}
-	return p, nil
+	now := s.Clock.Now(customer)
+	read, err := known.Read(ctx, s.Store, item.CustomerPK(customer))
+	return &person{read, customer, now}, err
 }
 
 // nobody is the customer key that stands for a link that names none, so that it

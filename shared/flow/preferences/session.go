@@ -24,7 +24,7 @@ func (s *Service) Redeem(ctx context.Context, text string) (c token.Cookie, ok b
 		return c, false, err
 	}
 	key := item.C(p.key, prefixNonce+item.Part(link.Nonce))
-	used := (*item.Item)(nil).Next(key, s.Tokens.Token(), p.epoch)
+	used := (*item.Item)(nil).Next(key, s.Tokens.Token(), p.Epoch)
 	used.TTL = time.UnixMilli(link.Expires).Add(time.Hour).Unix()
 	if err := used.Encode(struct{}{}); err != nil {
 		return c, false, err
@@ -33,7 +33,7 @@ func (s *Service) Redeem(ctx context.Context, text string) (c token.Cookie, ok b
 	if _, conflict := flow.AsConflict(err); conflict {
 		return c, false, nil
 	}
-	c = token.Cookie{Customer: p.key, Nonce: link.Nonce, Epoch: p.epoch, Expires: p.now.Add(SessionFor).UnixMilli()}
+	c = token.Cookie{Customer: p.key, Nonce: link.Nonce, Epoch: p.Epoch, Expires: p.now.Add(SessionFor).UnixMilli()}
 	return c, err == nil, err
 }
 
@@ -41,7 +41,7 @@ func (s *Service) Redeem(ctx context.Context, text string) (c token.Cookie, ok b
 // erased since.
 func (s *Service) session(ctx context.Context, c token.Cookie) (*person, error) {
 	p, err := s.open(ctx, c.Customer)
-	if err != nil || !p.known() || p.epoch != c.Epoch || p.now.UnixMilli() >= c.Expires {
+	if err != nil || !p.known() || p.Epoch != c.Epoch || p.now.UnixMilli() >= c.Expires {
 		return nil, err
 	}
 	return p, nil

@@ -28,7 +28,7 @@ func (s *Service) Signal(ctx context.Context, c token.Cookie, signal string) err
 		return err
 	}
 	var statements []consent.Statement
-	if _, declared := rel.Plan.Purposes[plan.PurposeTracking]; declared && !p.gate.States[plan.PurposeTracking].State.Refused() {
+	if _, declared := rel.Plan.Purposes[plan.PurposeTracking]; declared && !p.Gate.States[plan.PurposeTracking].State.Refused() {
 		statements = append(statements, consent.Statement{
 			ID: ident.Derive("signal", p.key, signal), Purpose: plan.PurposeTracking, State: consent.Withdrawn,
 			At: p.now.UnixMilli(), By: consent.Person, Surface: "browser", Mechanism: signal,

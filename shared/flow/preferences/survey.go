@@ -82,7 +82,7 @@ func (s *Service) Survey(ctx context.Context, name, lang string, who Respondent)
 	for i := range sv.Questions {
 		form.Questions = append(form.Questions, question(&sv.Questions[i], rel, lang))
 	}
-	if n := noticeFor(rel, sv.Purpose, ""); n != nil && (p == nil || !p.gate.MayUse(rel.Plan, []string{sv.Purpose}, p.now.UnixMilli())) {
+	if n := noticeFor(rel, sv.Purpose, ""); n != nil && (p == nil || !p.Gate.MayUse(rel.Plan, []string{sv.Purpose}, p.now.UnixMilli())) {
 		form.Notices = []Notice{{ID: n.ID, Version: n.Version, Text: text(n.Text, rel, lang, "")}}
 	}
 	return form, nil

@@ -48,11 +48,11 @@ func (s *Service) track(ctx context.Context, customer, message, name string, pro
 	if err != nil || !p.known() {
 		return err
 	}
-	if epoch, ok := ident.MessageEpoch(message); !ok || epoch != p.epoch {
+	if epoch, ok := ident.MessageEpoch(message); !ok || epoch != p.Epoch {
 		return nil // a mail from before an erasure
 	}
 	rel, err := s.Releases.Live(ctx)
-	if err != nil || !p.gate.MayUse(rel.Plan, []string{plan.PurposeTracking}, p.now.UnixMilli()) {
+	if err != nil || !p.Gate.MayUse(rel.Plan, []string{plan.PurposeTracking}, p.now.UnixMilli()) {
 		return err
 	}
 	at := p.now.Truncate(time.Minute)

@@ -74,7 +74,7 @@ func unheard(p *person, at *owner.Address, purposes []string) []string {
 	for _, purpose := range purposes {
 		name := consent.Name(purpose, plan.ChannelEmail)
 		_, lowered := at.Withdrawn[name]
-		if at.Hash != "" && !lowered || !p.gate.States[name].State.Refused() {
+		if at.Hash != "" && !lowered || !p.Gate.States[name].State.Refused() {
 			list = append(list, purpose)
 		}
 	}
@@ -93,7 +93,7 @@ func (s *Service) withdraw(ctx context.Context, p *person, rel *release.Release,
 	}
 	causes := []string{"unsubscribe", p.key}
 	for _, purpose := range purposes {
-		held := p.gate.States[consent.Name(purpose, plan.ChannelEmail)]
+		held := p.Gate.States[consent.Name(purpose, plan.ChannelEmail)]
 		causes = append(causes, purpose, strconv.FormatInt(held.At, 10), held.Ledger)
 	}
 	props := map[string]any{}
@@ -125,7 +125,7 @@ const keepOnce = 7 * 24 * time.Hour
 // once is an event and the guard that lets only one of many who read the same
 // state store it.
 func (s *Service) once(p *person, id, name string, props map[string]any) ([]flow.Op, error) {
-	guard := (*item.Item)(nil).Next(item.C(p.key, item.IDSK(id)), s.Tokens.Token(), p.epoch)
+	guard := (*item.Item)(nil).Next(item.C(p.key, item.IDSK(id)), s.Tokens.Token(), p.Epoch)
 	guard.TTL = p.now.Add(keepOnce).Unix()
 	if err := guard.Encode(struct{}{}); err != nil {
 		return nil, err
