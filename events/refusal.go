@@ -24,12 +24,6 @@ const (
 	NotFound     Code = "not_found"     // no such path, or nobody known
 )
 
-// Codes lists them.
-var Codes = []Code{
-	InvalidJSON, TooLarge, InvalidField, UnknownEvent, UnknownTrait, UnknownUser, NotPermitted, UserUnproven,
-	NoEvidence, Erased, Unauthorized, Forbidden, RateLimited, Unavailable, NotFound,
-}
-
 // Refusal says what is wrong, where, and so what to do. It never quotes a value,
 // which may be personal.
 type Refusal struct {

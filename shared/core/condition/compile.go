@@ -27,8 +27,6 @@ type compiler struct {
 	windows     map[string]time.Duration
 	traits      map[string]bool
 	collections map[string]bool
-	entry       bool
-	event       bool
 	temporal    bool
 }
 
@@ -156,10 +154,8 @@ func (c *compiler) name(n *ast.IdentifierNode) (part, error) {
 	case "profile":
 		return part{at: at, typ: c.profile(), run: func(in *Input) any { return root(in.Profile) }}, nil
 	case "entry":
-		c.entry = true
 		return c.fact(at, "entry", c.env.Entry, func(in *Input) any { return root(in.Entry) })
 	case "event":
-		c.event = true
 		return c.fact(at, "event", c.env.Event, func(in *Input) any { return root(in.Event) })
 	}
 	if props, ok := c.env.Collections[n.Value]; ok {

@@ -111,8 +111,6 @@ type Condition struct {
 	windows     []Window
 	traits      []string
 	collections []string
-	entry       bool
-	event       bool
 	temporal    bool
 }
 
@@ -151,7 +149,7 @@ func build(src string, env Env, fits func(part) error) (*Condition, error) {
 		return nil, inBytes(err, src)
 	}
 	cond := &Condition{
-		run: p.run, typ: p.typ.plan, entry: c.entry, event: c.event, temporal: c.temporal,
+		run: p.run, typ: p.typ.plan, temporal: c.temporal,
 		traits: sorted(c.traits), collections: sorted(c.collections),
 	}
 	for _, name := range sorted(c.windows) {
@@ -184,12 +182,6 @@ func (c *Condition) Traits() []string { return c.traits }
 
 // Collections are the names of those that it reads, in order. Not to be changed.
 func (c *Condition) Collections() []string { return c.collections }
-
-// ReadsEntry says whether it refers to entry.*.
-func (c *Condition) ReadsEntry() bool { return c.entry }
-
-// ReadsEvent says whether it refers to event.*.
-func (c *Condition) ReadsEvent() bool { return c.event }
 
 // ReadsTime says whether it compares dates or times, which depends on
 // Input.Zone.

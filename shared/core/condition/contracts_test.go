@@ -123,12 +123,6 @@ func TestConditionNamesWhatItReads(t *testing.T) {
 	if got, want := c.Collections(), []string{"cart"}; !reflect.DeepEqual(got, want) {
 		t.Errorf("collections are %v, want %v", got, want)
 	}
-	if !c.ReadsEvent() || c.ReadsEntry() {
-		t.Errorf("reads event %v, entry %v, want true, false", c.ReadsEvent(), c.ReadsEntry())
-	}
-	if c := compiled(t, `entry.price > 3`); c.ReadsEvent() || !c.ReadsEntry() {
-		t.Errorf("reads event %v, entry %v, want false, true", c.ReadsEvent(), c.ReadsEntry())
-	}
 }
 
 func TestStoredEventsMustBeGivenToAConditionThatReadsThem(t *testing.T) {

@@ -72,7 +72,6 @@ const (
 	SuppressBounce    = "bounce"
 	SuppressComplaint = "complaint"
 	SuppressErased    = "erased"
-	SuppressOperator  = "operator"
 )
 
 // Claim is one message that was let through. Without a MSG it is unknown, but

@@ -172,6 +172,3 @@ func ParkedList(shard string) string { return "parked#" + shard }
 
 // AllList holds every PROFILE.
 func AllList(shard string) string { return "all#" + shard }
-
-// SegmentList holds the members of a segment.
-func SegmentList(segment, shard string) string { return "seg#" + Part(segment) + "#" + shard }

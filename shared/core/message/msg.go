@@ -33,7 +33,6 @@ const (
 	ReasonShared     = "address belongs to another customer"
 	ReasonTopic      = "topic turned off"
 	ReasonPaused     = "paused by the customer"
-	ReasonErased     = "erased"
 	ReasonNotDue     = "no longer due"
 	ReasonRecheck    = "no longer wanted" // late: recheck did not hold
 	ReasonRender     = "render error"
