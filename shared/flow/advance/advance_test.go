@@ -440,28 +440,17 @@ func reversed(list []item.Item) []item.Item {
 	return list
 }
 
-// gets counts reads of single items.
-type gets struct {
-	flow.Store
-	n int
-}
-
-func (g *gets) Get(ctx context.Context, c flow.Consistency, keys ...item.Key) ([]*item.Item, error) {
-	g.n++
-	return g.Store.Get(ctx, c, keys...)
-}
-
 func TestAFactThatConcernsNobodyCostsOneQuery(t *testing.T) {
 	b := newBench(t, cart())
-	counted := &gets{Store: b.store}
+	counted := &fake.Store{Store: b.store}
 	b.Store = counted
 	b.happens("Order Completed", nil)
-	if counted.n != 0 {
-		t.Fatalf("%d reads besides the runs", counted.n)
+	if counted.Gets != 0 {
+		t.Fatalf("%d reads besides the runs", counted.Gets)
 	}
 	b.happens("Product Added", dear)
-	if counted.n != 1 {
-		t.Fatalf("%d reads for an entry, want one", counted.n)
+	if counted.Gets != 1 {
+		t.Fatalf("%d reads for an entry, want one", counted.Gets)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/kesher-io/kesher/shared/core/plan"
 	"github.com/kesher-io/kesher/shared/core/profile"
 	"github.com/kesher-io/kesher/shared/flow"
+	"github.com/kesher-io/kesher/shared/testkit/fake"
 )
 
 var agreed = map[string]consent.Permission{
@@ -39,7 +40,7 @@ func TestASetThatIsCarriedOutAgainLeavesWhatWasSaidSince(t *testing.T) {
 	b := newBench(t, journey.Definition{
 		Name: "vips", Entry: journey.Entry{Event: "Order Completed"}, Steps: []journey.Step{{Set: map[string]journey.Set{"vip": {Value: true}}}},
 	})
-	b.Store = dying{b.store}
+	b.Store = fake.Dying(b.store, 1) // its run is committed
 	order := b.event("Order Completed", nil)
 	if err := b.Change(context.Background(), nil, &order); err == nil {
 		t.Fatal("it did not die before its set")
@@ -60,16 +61,6 @@ func TestASetThatIsCarriedOutAgainLeavesWhatWasSaidSince(t *testing.T) {
 	if run, _ := b.run("vips"); run.State.Live() {
 		t.Fatalf("the run stands at %s", run.Step)
 	}
-}
-
-// dying is a function that ends before it writes a profile.
-type dying struct{ flow.Store }
-
-func (d dying) Write(ctx context.Context, ops ...flow.Op) error {
-	if ops[0].Item.SK == item.SKProfile {
-		return context.DeadlineExceeded
-	}
-	return d.Store.Write(ctx, ops...)
 }
 
 func (b *bench) profile() (p profile.Profile) {

@@ -15,33 +15,18 @@ import (
 	"github.com/kesher-io/kesher/shared/core/item"
 	"github.com/kesher-io/kesher/shared/core/profile"
 	"github.com/kesher-io/kesher/shared/flow"
+	"github.com/kesher-io/kesher/shared/testkit/fake"
 )
-
-// counting counts a store's requests.
-type counting struct {
-	flow.Store
-	reads, keys, writes, ops int
-}
-
-func (c *counting) Get(ctx context.Context, how flow.Consistency, keys ...item.Key) ([]*item.Item, error) {
-	c.reads, c.keys = c.reads+1, c.keys+len(keys)
-	return c.Store.Get(ctx, how, keys...)
-}
-
-func (c *counting) Write(ctx context.Context, ops ...flow.Op) error {
-	c.writes, c.ops = c.writes+1, c.ops+len(ops)
-	return c.Store.Write(ctx, ops...)
-}
 
 func TestPlainTrackOfAKnownCustomerCostsOneReadAndOnePlainWrite(t *testing.T) {
 	f := setup(t)
 	f.agrees("u1")
 	f.taken(server, `{"type":"identify","userId":"u1","traits":{"first_name":"Dana"}}`)
-	c := &counting{Store: f.store}
+	c := &fake.Store{Store: f.store}
 	f.Store = c
 	f.taken(server, `{"type":"track","userId":"u1","messageId":"m1","event":"Product Added","timestamp":"2027-03-01T09:00:00Z","properties":{"price":9}}`)
-	if c.reads != 1 || c.keys != 2 || c.writes != 1 || c.ops != 1 {
-		t.Fatalf("%d reads of %d items, %d writes of %d ops", c.reads, c.keys, c.writes, c.ops)
+	if c.Gets != 1 || c.Keys != 2 || c.Writes != 1 || c.Ops != 1 {
+		t.Fatalf("%d reads of %d items, %d writes of %d ops", c.Gets, c.Keys, c.Writes, c.Ops)
 	}
 }
 

@@ -9,37 +9,9 @@ import (
 	"github.com/kesher-io/kesher/shared/core/fact"
 	"github.com/kesher-io/kesher/shared/core/item"
 	"github.com/kesher-io/kesher/shared/core/survey"
-	"github.com/kesher-io/kesher/shared/flow"
 	"github.com/kesher-io/kesher/shared/flow/clock"
+	"github.com/kesher-io/kesher/shared/testkit/fake"
 )
-
-// racing lets something happen before the first write of a sort key.
-type racing struct {
-	flow.Store
-	sk   string
-	race func()
-}
-
-func (s *racing) Write(ctx context.Context, ops ...flow.Op) error {
-	if race := s.race; race != nil && ops[0].Item.SK == s.sk {
-		s.race = nil
-		race()
-	}
-	return s.Store.Write(ctx, ops...)
-}
-
-// dying is a function that ends after some writes.
-type dying struct {
-	flow.Store
-	left int
-}
-
-func (s *dying) Write(ctx context.Context, ops ...flow.Op) error {
-	if s.left--; s.left < 0 {
-		return context.DeadlineExceeded
-	}
-	return s.Store.Write(ctx, ops...)
-}
 
 // dies works a call that ends after any number of its writes, and then its retry;
 // check sees what is left each time.
@@ -48,7 +20,7 @@ func dies(t *testing.T, prepare func(*fixture), work func(*fixture) error, check
 	for writes := 0; ; writes++ {
 		f := setup(t)
 		prepare(f)
-		f.Store = &dying{Store: f.store, left: writes}
+		f.Store = fake.Dying(f.store, writes)
 		err := work(f)
 		f.Store = f.store
 		whole := err == nil

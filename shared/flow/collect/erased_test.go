@@ -3,6 +3,7 @@ package collect
 import (
 	"context"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/kesher-io/kesher/shared/core/profile"
 	"github.com/kesher-io/kesher/shared/flow"
 	"github.com/kesher-io/kesher/shared/flow/erase"
+	"github.com/kesher-io/kesher/shared/testkit/fake"
 )
 
 func (f *fixture) erase(user string) {
@@ -48,16 +50,17 @@ func TestA36ACallThatReadBeforeTheErasureBringsNothingBack(t *testing.T) {
 		return err
 	}
 	for name, work := range calls {
-		for _, last := range []bool{false, true} { // before the first, before the last of its calls of the store
+		for _, read := range []bool{false, true} { // erased before its first write, or after its first read
 			f := setup(t)
 			f.lives("u1", "dana@shop.example")
 			f.agrees("u1")
 			f.taken(server, `{"type":"track","anonymousId":"a1","event":"Order Completed"}`)
 			f.taken(public, `{"type":"identify","userId":"u1","traits":{"email":"pending@shop.example"},"context":{"userHash":"`+f.hash("u1")+`"}}`)
 			f.clock.Advance(time.Minute)
-			s := &failing{Store: f.store, before: func() { f.erase("u1"); f.clock.Advance(time.Minute) }}
-			if last {
-				s = &failing{Store: &afterReads{Store: f.store, reads: 1, then: s.before}}
+			erasure := sync.OnceFunc(func() { f.erase("u1"); f.clock.Advance(time.Minute) })
+			s := fake.Racing(f.store, "", erasure)
+			if read {
+				s.Got = erasure
 			}
 			f.Store = s
 			if err := work(f); err != nil {
@@ -65,36 +68,21 @@ func TestA36ACallThatReadBeforeTheErasureBringsNothingBack(t *testing.T) {
 			}
 			f.Store = f.store
 			if f.gate(f.pk("u1")).Erased == 0 {
-				t.Errorf("%s (%t): she is a customer again", name, last)
+				t.Errorf("%s (%t): she is a customer again", name, read)
 			}
 			for _, it := range f.list(f.pk("u1"), "") {
 				if it.E > 0 && it.SK != item.SKGate && it.SK != item.SKAgenda && !strings.HasPrefix(it.SK, item.EventPrefix(fact.CustomerErased)) {
-					t.Errorf("%s (%t): left %s", name, last, it.SK)
+					t.Errorf("%s (%t): left %s", name, read, it.SK)
 				}
 			}
 			var o profile.Owner
 			for _, address := range []string{"new@shop.example", "pending@shop.example"} {
 				if o = f.owner(address); o.Customer != "" {
-					t.Errorf("%s (%t): she owns %s", name, last, address)
+					t.Errorf("%s (%t): she owns %s", name, read, address)
 				}
 			}
 		}
 	}
-}
-
-// afterReads lets something happen after the first reads.
-type afterReads struct {
-	flow.Store
-	reads int
-	then  func()
-}
-
-func (s *afterReads) Get(ctx context.Context, c flow.Consistency, keys ...item.Key) ([]*item.Item, error) {
-	items, err := s.Store.Get(ctx, c, keys...)
-	if s.reads--; s.reads == 0 {
-		s.then()
-	}
-	return items, err
 }
 
 func TestA36AnInboxRecordThatComesAgainAfterTheErasureIsNobodys(t *testing.T) {

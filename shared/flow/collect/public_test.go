@@ -11,7 +11,7 @@ import (
 	"github.com/kesher-io/kesher/shared/core/fact"
 	"github.com/kesher-io/kesher/shared/core/item"
 	"github.com/kesher-io/kesher/shared/core/profile"
-	"github.com/kesher-io/kesher/shared/flow"
+	"github.com/kesher-io/kesher/shared/testkit/fake"
 )
 
 // TestI02PublicKeyWithAForeignUserIdChangesNothing: whatever kind of call, with
@@ -275,25 +275,11 @@ func TestE09AnAddressThatWasOnlyAskedLeavesNothing(t *testing.T) {
 	}
 }
 
-// failing is a store whose next write is answered by somebody else's.
-type failing struct {
-	flow.Store
-	before func()
-}
-
-func (s *failing) Write(ctx context.Context, ops ...flow.Op) error {
-	if f := s.before; f != nil {
-		s.before = nil
-		f()
-	}
-	return s.Store.Write(ctx, ops...)
-}
-
 func TestTwoFirstFactsAtOnceAreBothKept(t *testing.T) {
 	f := setup(t)
-	s := &failing{Store: f.store}
-	s.before = func() { f.taken(server, `{"type":"track","userId":"u1","messageId":"m2","event":"Order Completed"}`) }
-	f.Store = s
+	f.Store = fake.Racing(f.store, "", func() {
+		f.taken(server, `{"type":"track","userId":"u1","messageId":"m2","event":"Order Completed"}`)
+	})
 	f.taken(server, `{"type":"track","userId":"u1","messageId":"m1","event":"Order Completed"}`)
 	if n := len(f.events(f.pk("u1"), "")); n != 2 {
 		t.Fatalf("%d events", n)

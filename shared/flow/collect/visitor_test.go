@@ -11,6 +11,7 @@ import (
 	"github.com/kesher-io/kesher/shared/core/consent"
 	"github.com/kesher-io/kesher/shared/core/item"
 	"github.com/kesher-io/kesher/shared/core/plan"
+	"github.com/kesher-io/kesher/shared/testkit/fake"
 )
 
 // TestI07FactsRacingTheMergeAreNeitherLostNorDoubled: some of a visitor's facts
@@ -195,9 +196,9 @@ func TestLateAnswersOfAVisitorBecomeTraitsOfWhoCameBack(t *testing.T) {
 	f.clock.Advance(time.Second)
 	f.respond(public, `{"anonymousId":"a1","answers":{"interests":["outdoor"]},"consent":[{"purpose":"personalization","state":"granted","notice":"newsletter"}]}`)
 	f.clock.Advance(time.Minute)
-	f.Store = &racing{Store: f.store, sk: item.SKProfile, race: func() {
+	f.Store = fake.Racing(f.store, item.SKProfile, func() {
 		f.taken(server, `{"type":"identify","userId":"u1","traits":{"first_name":"Dana"}}`)
-	}}
+	})
 	if err := f.Copy(context.Background(), f.Keys.Customer("u1")); err != nil {
 		t.Fatal(err)
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/kesher-io/kesher/shared/core/profile"
 	"github.com/kesher-io/kesher/shared/flow"
 	"github.com/kesher-io/kesher/shared/flow/collect"
+	"github.com/kesher-io/kesher/shared/testkit/fake"
 )
 
 func TestA35NothingOfHerIsLeftInAnyStore(t *testing.T) {
@@ -143,45 +144,18 @@ func TestA36WhatIsWrittenPastTheTombstoneIsSweptUntilNothingComes(t *testing.T) 
 	}
 }
 
-// racing writes of her once between erase's reads and its transaction.
-type racing struct {
-	flow.Store
-	race func()
-}
-
-func (r *racing) Write(ctx context.Context, ops ...flow.Op) error {
-	if race := r.race; race != nil && ops[0].Item.SK == item.SKGate {
-		r.race = nil
-		race()
-	}
-	return r.Store.Write(ctx, ops...)
-}
-
 func TestA36AnAddressThatChangesDuringTheErasureIsErasedAsWell(t *testing.T) {
 	w := newWorld(t)
 	w.lives()
-	w.erase.Store = &racing{Store: w.store, race: func() {
+	w.erase.Store = fake.Racing(w.store, item.SKGate, func() {
 		w.call(fmt.Sprintf(`{"type":"identify","userId":%q,"traits":{"email":"new-marker@shop.example"}}`, user))
-	}}
+	})
 	w.erased()
 	w.scan()
 	var o profile.Owner
 	if w.read(profile.OwnerKey(w.keys.Address("new-marker@shop.example")), &o); o.Customer != "" || o.Suppressed == nil {
 		t.Fatalf("the new address %+v", o)
 	}
-}
-
-// failing dies after some writes, as a function does.
-type failing struct {
-	flow.Store
-	left int
-}
-
-func (f *failing) Write(ctx context.Context, ops ...flow.Op) error {
-	if f.left--; f.left < 0 {
-		return context.DeadlineExceeded
-	}
-	return f.Store.Write(ctx, ops...)
 }
 
 func TestA36AnErasureThatDiesAnywhereIsFinishedByTheNextOrTheSweep(t *testing.T) {
@@ -192,7 +166,7 @@ func TestA36AnErasureThatDiesAnywhereIsFinishedByTheNextOrTheSweep(t *testing.T)
 		} {
 			w := newWorld(t)
 			w.lives()
-			w.erase.Store = &failing{Store: w.store, left: writes}
+			w.erase.Store = fake.Dying(w.store, writes)
 			_, err := w.erase.Erase(w.ctx, w.dana)
 			w.erase.Store = w.store
 			if g, _ := w.gate(); err != nil && (name == "again" || g.Erased != 0) {

@@ -1,7 +1,6 @@
 package preferences
 
 import (
-	"context"
 	"errors"
 	"testing"
 	"time"
@@ -13,20 +12,6 @@ import (
 	"github.com/kesher-io/kesher/shared/flow/erase"
 	"github.com/kesher-io/kesher/shared/testkit/fake"
 )
-
-// racing lets something happen before the first write.
-type racing struct {
-	flow.Store
-	race func()
-}
-
-func (r *racing) Write(ctx context.Context, ops ...flow.Op) error {
-	if race := r.race; race != nil {
-		r.race = nil
-		race()
-	}
-	return r.Store.Write(ctx, ops...)
-}
 
 // returns erases Dana, who comes back a minute later.
 func (w *world) returns() {
@@ -61,7 +46,7 @@ func TestA36APressOfBeforeTheErasureChangesNothingOfWhoCameBack(t *testing.T) {
 	} {
 		w := newWorld(t)
 		c := w.session()
-		s := w.service(&racing{Store: w.store, race: w.returns})
+		s := w.service(fake.Racing(w.store, "", w.returns))
 		if err := s.Change(w.ctx, c, "en", change); err != nil && !errors.Is(err, ErrSession) {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/kesher-io/kesher/shared/core/profile"
 	"github.com/kesher-io/kesher/shared/core/release"
 	"github.com/kesher-io/kesher/shared/core/token"
+	"github.com/kesher-io/kesher/shared/testkit/fake"
 )
 
 func TestAnAddressAsksForALinkByAFact(t *testing.T) {
@@ -89,16 +90,16 @@ func TestE09UnknownAddressesLeaveNothingThatStays(t *testing.T) {
 
 func TestE08AKnownAndAnUnknownAddressCostTheSame(t *testing.T) {
 	w := newWorld(t)
-	work := func(address string) (counting, int) {
+	work := func(address string) (*fake.Store, int) {
 		before := w.writes()
-		c := &counting{Store: w.store}
+		c := &fake.Store{Store: w.store}
 		w.must(w.service(c).MailLink(w.ctx, address))
-		return *c, w.writes() - before
+		return c, w.writes() - before
 	}
 	known, knownWrites := work("dana@shop.example")
 	unknown, unknownWrites := work("nobody@shop.example")
-	if known.gets != unknown.gets || known.keys != unknown.keys || knownWrites != unknownWrites {
-		t.Fatalf("known: %d reads of %d, %d writes; unknown: %d of %d, %d", known.gets, known.keys, knownWrites, unknown.gets, unknown.keys, unknownWrites)
+	if known.Gets != unknown.Gets || known.Keys != unknown.Keys || knownWrites != unknownWrites {
+		t.Fatalf("known: %d reads of %d, %d writes; unknown: %d of %d, %d", known.Gets, known.Keys, knownWrites, unknown.Gets, unknown.Keys, unknownWrites)
 	}
 }
 

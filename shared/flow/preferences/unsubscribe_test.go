@@ -13,6 +13,7 @@ import (
 	"github.com/kesher-io/kesher/shared/core/item"
 	"github.com/kesher-io/kesher/shared/core/token"
 	"github.com/kesher-io/kesher/shared/flow"
+	"github.com/kesher-io/kesher/shared/testkit/fake"
 )
 
 func TestUnsubscribeWithdrawsThePurposeForHerAndAtTheAddress(t *testing.T) {
@@ -191,31 +192,19 @@ func TestE03AnUnsubscribeTokenNeverWidensAnything(t *testing.T) {
 	})
 }
 
-// counting tells how often the store was asked for what.
-type counting struct {
-	flow.Store
-	gets, keys int
-}
-
-func (c *counting) Get(ctx context.Context, consistency flow.Consistency, keys ...item.Key) ([]*item.Item, error) {
-	c.gets++
-	c.keys += len(keys)
-	return c.Store.Get(ctx, consistency, keys...)
-}
-
 func TestB06AForgedTokenCostsWhatAUsedOneCosts(t *testing.T) {
 	w := newWorld(t)
 	used := w.unsubscribeToken()
 	w.must(w.svc.Unsubscribe(w.ctx, used, ScopePurpose))
-	work := func(text string) counting {
-		c := &counting{Store: w.store}
+	work := func(text string) *fake.Store {
+		c := &fake.Store{Store: w.store}
 		w.must(w.service(c).Unsubscribe(w.ctx, text, ScopePurpose))
 		return *c
 	}
 	genuine := work(used)
 	for _, text := range []string{"forged", "", used[:len(used)-1], used + "A", w.ring.MintPreferences(token.Preferences{Customer: w.dana})} {
-		if got := work(text); got.gets != genuine.gets || got.keys != genuine.keys {
-			t.Errorf("%.20q costs %d reads of %d items, a genuine one %d of %d", text, got.gets, got.keys, genuine.gets, genuine.keys)
+		if got := work(text); got.Gets != genuine.Gets || got.Keys != genuine.Keys {
+			t.Errorf("%.20q costs %d reads of %d items, a genuine one %d of %d", text, got.Gets, got.Keys, genuine.Gets, genuine.Keys)
 		}
 	}
 }

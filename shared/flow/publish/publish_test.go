@@ -113,42 +113,18 @@ func TestPublishIsRefusedWhenLiveHasMoved(t *testing.T) {
 	}
 }
 
-// counting counts the ops that the service writes from now on.
-type counting struct {
-	flow.Store
-	ops int
-}
-
-func (c *counting) Write(ctx context.Context, ops ...flow.Op) error {
-	c.ops += len(ops)
-	return c.Store.Write(ctx, ops...)
-}
-
+// count counts the ops that the service writes from now on.
 func (s *stack) count() *int {
-	c := &counting{Store: s.service.Store}
+	c := &fake.Store{Store: s.service.Store}
 	s.service.Store = c
-	return &c.ops
-}
-
-// racing publishes another catalog just before the pointer is written.
-type racing struct {
-	flow.Store
-	before func()
-}
-
-func (r *racing) Write(ctx context.Context, ops ...flow.Op) error {
-	if before := r.before; before != nil && ops[0].Item.SK == item.SKLive {
-		r.before = nil
-		before()
-	}
-	return r.Store.Write(ctx, ops...)
+	return &c.Ops
 }
 
 func TestOfTwoPublishersAtOnceOneIsRefused(t *testing.T) {
 	s := newStack()
 	winner := compiled(t, change{"journeys/cart.yaml", "wait: 1h", "wait: 2h"})
 	loser := *s.service
-	loser.Store = &racing{Store: s.store, before: func() { s.publish(t, winner, "") }}
+	loser.Store = fake.Racing(s.store, item.SKLive, func() { s.publish(t, winner, "") })
 	_, err := loser.Publish(context.Background(), compiled(t), "")
 	var moved *publish.MovedError
 	if !errors.As(err, &moved) || moved.Live != winner.ID() {
