@@ -199,7 +199,7 @@ func TestB06AForgedTokenCostsWhatAUsedOneCosts(t *testing.T) {
 	work := func(text string) *fake.Store {
 		c := &fake.Store{Store: w.store}
 		w.must(w.service(c).Unsubscribe(w.ctx, text, ScopePurpose))
-		return *c
+		return c
 	}
 	genuine := work(used)
 	for _, text := range []string{"forged", "", used[:len(used)-1], used + "A", w.ring.MintPreferences(token.Preferences{Customer: w.dana})} {
