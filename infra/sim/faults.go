@@ -36,7 +36,7 @@ const (
 	Repeated     Fault = "record delivered again"
 	RepeatedLate Fault = "record delivered again 14 days later"
 	RecordLost   Fault = "record of a run or message aged out"
-	Overtaken    Fault = "record held up for minutes"
+	Overtaken    Fault = "record held up for minutes or hours"
 	TickLate     Fault = "clock late"
 	TickSkipped  Fault = "clock skipped a minute"
 	TickTwice    Fault = "clock ran twice"

@@ -130,7 +130,7 @@ func (p *ports) Write(ctx context.Context, ops ...flow.Op) error {
 		possible = onClaim
 	}
 	f, ok := p.call(possible...)
-	if !ok {
+	if !ok || p.besideAnother(ops[0].Item.SK) && !p.task.sleep(p.w.some(time.Second)) {
 		return errDead
 	}
 	switch f {
@@ -198,6 +198,20 @@ func (p *ports) Send(_ context.Context, m flow.Mail) (string, error) {
 func (p *ports) ambushed() bool {
 	who := p.w.byKey[p.task.about]
 	return strings.HasPrefix(p.task.name, "deliver ") && who != nil && !who.steady
+}
+
+// besideAnother has a worker hesitate before it writes a MSG while another is at
+// work on the same customer: what it decided may be overtaken.
+func (p *ports) besideAnother(sk string) bool {
+	if !strings.HasPrefix(sk, item.PrefixMsg) || p.w.rates[Ambush] == 0 || p.w.calm || p.w.rng.IntN(2) == 0 {
+		return false
+	}
+	for _, t := range p.w.running {
+		if t != p.task && t.about == p.task.about && strings.HasPrefix(t.name, "deliver ") {
+			return true
+		}
+	}
+	return false
 }
 
 // Allowance is what SES says of the account.

@@ -22,6 +22,7 @@ type person struct {
 	email string   // the last she gave
 	had   []string // all she gave
 	name  string
+	named time.Time // when she gave it
 
 	bounces, complains, unsubscribes bool
 	// steady: permits everything and never takes it back, so that what must
@@ -157,7 +158,11 @@ func (p *person) shops(from time.Time, within time.Duration) {
 	}
 	if w.has("browse") || w.has("keen") {
 		for range 1 + w.rng.IntN(2) {
-			p.at(at(), p.track("Product Viewed", map[string]any{"product_id": p.product()}))
+			viewed := at()
+			p.at(viewed, p.track("Product Viewed", map[string]any{"product_id": p.product()}))
+			if w.chance(3) { // while a journey sets a trait
+				p.at(viewed.Add(w.some(time.Second)), p.rename(viewed))
+			}
 		}
 	}
 	if w.has("taste") {
@@ -256,6 +261,22 @@ func (p *person) identify() call {
 		Traits: events.Object{"email": p.email, "first_name": p.name},
 	}
 	return call{name: "identify", do: func(ctx context.Context, i *instance, at time.Time) error {
+		c.Timestamp = events.Time{Time: at}
+		if i.w.bytes {
+			return i.postJSON(ctx, "/v1/"+c.Type, c)
+		}
+		return p.answered(i.collect.Collect(ctx, c, server))
+	}}
+}
+
+// rename gives her another name at a time; the last one she gave counts.
+func (p *person) rename(at time.Time) call {
+	name := fmt.Sprintf("Name%s-%d", p.id, p.n)
+	if at.After(p.named) {
+		p.named, p.name = at, name
+	}
+	c := &events.Call{Type: events.TypeIdentify, MessageID: p.message(), UserID: events.NewPersonal(p.id), Traits: events.Object{"first_name": name}}
+	return call{name: "identify again", do: func(ctx context.Context, i *instance, at time.Time) error {
 		c.Timestamp = events.Time{Time: at}
 		if i.w.bytes {
 			return i.postJSON(ctx, "/v1/"+c.Type, c)

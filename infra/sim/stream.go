@@ -78,6 +78,9 @@ func (s *stream) plan(c item.Change) {
 		w.later(w.now.Add(14*24*time.Hour+w.some(time.Hour)), func() { s.deliver(c, false) })
 	case Overtaken:
 		delay += w.some(20 * time.Minute)
+		if w.rng.IntN(3) == 0 {
+			delay += w.some(14 * time.Hour)
+		}
 	case RecordLost:
 		w.result.Reached[MovedWithoutRecord]++
 		s.next(c.Key)
