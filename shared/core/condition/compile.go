@@ -1,6 +1,8 @@
 package condition
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/expr-lang/expr/ast"
@@ -212,7 +214,7 @@ func (c *compiler) unknownName(at int, name string) error {
 	case property:
 		do = "did you mean event." + name + "?"
 	default:
-		names := append(sorted(c.env.Collections), "profile", "entry", "event", "null", "now", "true", "false")
+		names := append(slices.Sorted(maps.Keys(c.env.Collections)), "profile", "entry", "event", "null", "now", "true", "false")
 		do = didYouMean(name, names, "text stands in quotes; names begin with profile, entry or event")
 	}
 	return fault(at, do, "%q is no name that conditions know", name)
@@ -263,7 +265,7 @@ func (f *fields) find(name string, at int) (typ, error) {
 	if why, ok := f.hidden[name]; ok {
 		return typ{}, fault(at, "", "%s.%s can't be read here: %s", f.owner, name, why)
 	}
-	names := append(sorted(f.types), sorted(f.hidden)...)
+	names := append(slices.Sorted(maps.Keys(f.types)), slices.Sorted(maps.Keys(f.hidden))...)
 	return typ{}, fault(at, didYouMean(name, names, "declare it in plan.yaml, or correct the name"),
 		"%s has no %s %q", f.owner, f.noun, name)
 }

@@ -30,6 +30,7 @@ package condition
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 	"unicode/utf8"
@@ -150,9 +151,9 @@ func build(src string, env Env, fits func(part) error) (*Condition, error) {
 	}
 	cond := &Condition{
 		run: p.run, typ: p.typ.plan, temporal: c.temporal,
-		traits: sorted(c.traits), collections: sorted(c.collections),
+		traits: slices.Sorted(maps.Keys(c.traits)), collections: slices.Sorted(maps.Keys(c.collections)),
 	}
-	for _, name := range sorted(c.windows) {
+	for _, name := range slices.Sorted(maps.Keys(c.windows)) {
 		cond.windows = append(cond.windows, Window{Event: name, Within: c.windows[name]})
 	}
 	return cond, nil
@@ -218,13 +219,4 @@ func (c *Condition) fits(in *Input) error {
 		return fmt.Errorf("the condition reads stored events (%s), and the input has none to ask for", c.windows[0].Event)
 	}
 	return nil
-}
-
-func sorted[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }

@@ -1,6 +1,8 @@
 package condition
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/expr-lang/expr/ast"
@@ -181,7 +183,7 @@ func (c *compiler) read(at int, function string, name ast.Node, window []ast.Nod
 	event, ok := c.env.Events[text]
 	if !ok {
 		return read{}, fault(name.Location().From,
-			didYouMean(text, sorted(c.env.Events), "declare it in plan.yaml, or add one of its purposes to uses"),
+			didYouMean(text, slices.Sorted(maps.Keys(c.env.Events)), "declare it in plan.yaml, or add one of its purposes to uses"),
 			"no event %q can be seen here", text)
 	}
 	r := read{name: text, event: event, within: Forever}

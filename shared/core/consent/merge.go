@@ -2,7 +2,6 @@ package consent
 
 import (
 	"maps"
-	"slices"
 )
 
 // strictness orders states from what permits to what forbids. Unknown is no
@@ -55,5 +54,3 @@ func Merge(a, b map[string]Permission) map[string]Permission {
 	}
 	return merged
 }
-
-func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -2,6 +2,8 @@ package consent
 
 import (
 	"errors"
+	"maps"
+	"slices"
 
 	"github.com/kesher-io/kesher/shared/core/plan"
 )
@@ -215,7 +217,7 @@ func (s *Statement) reach() State {
 // category that is absent says nothing.
 func Snapshot(p *plan.Plan, categories map[string]bool, base Statement) []Statement {
 	var all []Statement
-	for _, category := range sortedKeys(categories) {
+	for _, category := range slices.Sorted(maps.Keys(categories)) {
 		purpose, ok := p.ConsentCategories[category]
 		if !ok {
 			continue

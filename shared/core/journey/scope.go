@@ -2,6 +2,7 @@ package journey
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -85,7 +86,7 @@ func (c *compiler) declared(event string, where Pos) map[string]plan.Type {
 	case ok:
 	case slices.Contains(ownEvents, event):
 	default:
-		c.report(where, fmt.Sprintf("plan.yaml declares no event %q", event), didYouMean(event, sortedKeys(c.names.Plan.Events)))
+		c.report(where, fmt.Sprintf("plan.yaml declares no event %q", event), didYouMean(event, slices.Sorted(maps.Keys(c.names.Plan.Events))))
 	}
 	if e.Properties == nil {
 		return map[string]plan.Type{}
@@ -96,7 +97,7 @@ func (c *compiler) declared(event string, where Pos) map[string]plan.Type {
 func (c *compiler) answers(name string, where Pos) map[string]plan.Type {
 	s, ok := c.names.Surveys[name]
 	if !ok {
-		c.report(where, fmt.Sprintf("there is no survey %q", name), didYouMean(name, sortedKeys(c.names.Surveys)))
+		c.report(where, fmt.Sprintf("there is no survey %q", name), didYouMean(name, slices.Sorted(maps.Keys(c.names.Surveys))))
 		return map[string]plan.Type{}
 	}
 	if !slices.Contains(c.j.Allowed(), s.Purpose) {

@@ -1,8 +1,6 @@
 package profile
 
 import (
-	"maps"
-	"slices"
 	"strings"
 )
 
@@ -22,5 +20,3 @@ func Locale(tag string) (lang string, ok bool) {
 
 // formerly are language codes that ISO 639-1 replaced in 1989.
 var formerly = map[string]string{"iw": "he", "in": "id", "ji": "yi"}
-
-func sortedNames[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

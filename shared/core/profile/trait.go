@@ -2,6 +2,7 @@ package profile
 
 import (
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"time"
@@ -47,7 +48,7 @@ type Writer struct {
 // name. Null deletes. What was said later already stands. p is changed only by
 // what changes it, so that a call told twice is written once.
 func (w Writer) Write(p *Profile, values map[string]any, at int64) (changed bool, dropped []Dropped) {
-	for _, name := range sortedNames(values) {
+	for _, name := range slices.Sorted(maps.Keys(values)) {
 		value := values[name]
 		if d := w.refuse(name, value); d != nil {
 			dropped = append(dropped, *d)
@@ -79,7 +80,7 @@ func (w Writer) refuse(name string, value any) *Dropped {
 }
 
 func near(name string, pl *plan.Plan) string {
-	if best, ok := plan.Nearest(name, sortedNames(pl.Traits)); ok {
+	if best, ok := plan.Nearest(name, slices.Sorted(maps.Keys(pl.Traits))); ok {
 		return fmt.Sprintf(" (did you mean %s?)", best)
 	}
 	return ""

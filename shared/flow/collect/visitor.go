@@ -3,6 +3,8 @@ package collect
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -134,7 +136,7 @@ func (w *work) remindCopies(ctx context.Context) error {
 // permission to contact her is hers to give.
 func (w *work) mergeConsent(ctx context.Context, v *state, a alias) error {
 	var said []consent.Statement
-	for _, name := range sortedKeys(v.Gate.States) {
+	for _, name := range slices.Sorted(maps.Keys(v.Gate.States)) {
 		theirs := v.Gate.States[name]
 		hers := w.st.Gate.States[name]
 		purpose, channel := consent.Split(name)
