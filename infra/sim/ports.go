@@ -126,7 +126,7 @@ func (p *ports) Query(ctx context.Context, q flow.Query) (flow.Page, error) {
 // Write is the one place where the world changes.
 func (p *ports) Write(ctx context.Context, ops ...flow.Op) error {
 	possible := onWrite
-	if ops[0].Item.SK == item.SKGate && p.ambushed() {
+	if sk := ops[0].Item.SK; (sk == item.SKGate || strings.HasPrefix(sk, item.PrefixMsg)) && p.ambushed() {
 		possible = onClaim
 	}
 	f, ok := p.call(possible...)
