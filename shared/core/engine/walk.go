@@ -7,7 +7,6 @@ import (
 	"github.com/kesher-io/kesher/shared/core/fact"
 	"github.com/kesher-io/kesher/shared/core/ident"
 	"github.com/kesher-io/kesher/shared/core/journey"
-	"github.com/kesher-io/kesher/shared/core/release"
 	"github.com/kesher-io/kesher/shared/core/zone"
 )
 
@@ -156,27 +155,19 @@ func (d *decision) offer(n *journey.Node) error {
 		}
 	}
 	take := max(n.Offer.Take, 1)
-	bought := products(d.current(), &d.run.Entry)
+	brand := zone.Or(d.in.Walk.Release.Settings.Brand.Zone, time.UTC)
+	bought := append(d.current().Bought(), d.run.Entry.Bought()...)
 	d.run.Offers = nil
 	for _, o := range d.in.Walk.Release.Offers {
 		if len(d.run.Offers) == take {
 			break
 		}
-		if (n.Match == nil || shares(o.For, match)) && d.valid(o) && !slices.Contains(bought, o.Item) {
+		if (n.Match == nil || shares(o.For, match)) && o.Stands(d.now.Time(), brand) && !slices.Contains(bought, o.Item) {
 			d.run.Offers = append(d.run.Offers, o.ID)
 		}
 	}
 	d.mark(KindOffer, n.ID, "", map[string]any{"offers": d.run.Offers})
 	return nil
-}
-
-// valid: an offer stands until the end of its last day, in the brand's zone.
-func (d *decision) valid(o release.Offer) bool {
-	if o.Until == "" {
-		return true
-	}
-	z := zone.Or(d.in.Walk.Release.Settings.Brand.Zone, time.UTC)
-	return d.now.Time().In(z).Format(time.DateOnly) <= o.Until
 }
 
 func shares(values []string, match any) bool {
@@ -189,25 +180,6 @@ func shares(values []string, match any) bool {
 		return slices.ContainsFunc(m, func(s string) bool { return slices.Contains(values, s) })
 	}
 	return false
-}
-
-// products are the product ids that an order names.
-func products(facts ...*fact.Fact) []string {
-	var ids []string
-	for _, f := range facts {
-		if f.Name != "Order Completed" {
-			continue
-		}
-		list, _ := f.Props["products"].([]any)
-		for _, p := range list {
-			if m, ok := p.(map[string]any); ok {
-				if id, ok := m["product_id"].(string); ok && id != "" {
-					ids = append(ids, id)
-				}
-			}
-		}
-	}
-	return ids
 }
 
 func (d *decision) end(reason string) {

@@ -81,3 +81,27 @@ type Fact struct {
 
 // Own is the fact's place in the order of own time, then arrival.
 func (f Fact) Own() ident.Stamp { return f.In.Own(f.At) }
+
+// OrderCompleted is Segment's name for a purchase.
+const OrderCompleted = "Order Completed"
+
+// Bought are the products that were bought, if the fact is a purchase.
+func (f *Fact) Bought() []string {
+	if f.Name != OrderCompleted {
+		return nil
+	}
+	return Products(f.Props)
+}
+
+// Products are the product ids that the properties of an order name.
+func Products(props map[string]any) []string {
+	var ids []string
+	list, _ := props["products"].([]any)
+	for _, p := range list {
+		m, _ := p.(map[string]any)
+		if id, _ := m["product_id"].(string); id != "" {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}

@@ -3,6 +3,8 @@
 package release
 
 import (
+	"time"
+
 	"github.com/kesher-io/kesher/shared/core/journey"
 	"github.com/kesher-io/kesher/shared/core/message"
 	"github.com/kesher-io/kesher/shared/core/plan"
@@ -46,4 +48,10 @@ type Offer struct {
 	For   []string  `json:"for,omitempty"`
 	Until string    `json:"until,omitempty"` // date, inclusive, in the brand's zone
 	Item  string    `json:"item,omitempty"`  // product_id: never offered when just bought
+}
+
+// Stands says whether the offer still stands: until the end of its last day, in
+// the brand's zone.
+func (o Offer) Stands(now time.Time, brand *time.Location) bool {
+	return o.Until == "" || now.In(brand).Format(time.DateOnly) <= o.Until
 }

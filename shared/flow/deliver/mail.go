@@ -8,10 +8,12 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kesher-io/kesher/shared/core/fact"
 	"github.com/kesher-io/kesher/shared/core/journey"
 	"github.com/kesher-io/kesher/shared/core/message"
 	"github.com/kesher-io/kesher/shared/core/release"
 	"github.com/kesher-io/kesher/shared/core/token"
+	"github.com/kesher-io/kesher/shared/core/zone"
 	"github.com/kesher-io/kesher/shared/flow"
 )
 
@@ -65,9 +67,6 @@ func templateName(v *view) string {
 	return name
 }
 
-// orderCompleted is Segment's name for a purchase.
-const orderCompleted = "Order Completed"
-
 // offers are those the last offer step took, without what has run out or was
 // bought since.
 func (w *work) offers(ctx context.Context, v *view) ([]release.Offer, error) {
@@ -81,36 +80,18 @@ func (w *work) offers(ctx context.Context, v *view) ([]release.Offer, error) {
 	}
 	var bought []string
 	if items {
-		orders, err := w.history(v).Events(ctx, orderCompleted, time.UnixMilli(v.run.Entry.At))
+		orders, err := w.history(v).Events(ctx, fact.OrderCompleted, time.UnixMilli(v.run.Entry.At))
 		if err != nil {
 			return nil, err
 		}
 		for _, o := range orders {
-			bought = append(bought, products(o.Props)...)
+			bought = append(bought, fact.Products(o.Props)...)
 		}
 	}
-	today := v.now.In(brandZone(v)).Format(time.DateOnly)
+	brand := zone.Or(v.live.Settings.Brand.Zone, time.UTC)
 	return slices.DeleteFunc(taken, func(o release.Offer) bool {
-		return o.Until != "" && today > o.Until || o.Item != "" && slices.Contains(bought, o.Item)
+		return !o.Stands(v.now, brand) || slices.Contains(bought, o.Item)
 	}), nil
-}
-
-func brandZone(v *view) *time.Location {
-	z, _ := zoneOf(nil, v.live.Settings.Brand)
-	return z
-}
-
-// products are the product ids that an order names.
-func products(order map[string]any) []string {
-	var ids []string
-	list, _ := order["products"].([]any)
-	for _, p := range list {
-		m, _ := p.(map[string]any)
-		if id, ok := m["product_id"].(string); ok {
-			ids = append(ids, id)
-		}
-	}
-	return ids
 }
 
 // catalogError is a mistake in the catalog, in words that hold nothing of a
