@@ -188,9 +188,9 @@ func (s *site) preferencesToken() string {
 	return s.ring.MintPreferences(token.Preferences{Customer: s.dana})
 }
 
-// sessionToken is a fresh single-use link.
+// sessionToken is a fresh single-use link, mailed in epoch 0.
 func (s *site) sessionToken(nonce string) string {
-	return s.ring.MintSession(token.Session{Customer: s.dana, Nonce: nonce, Expires: s.clock.Now(s.dana).Add(preferences.SessionFor).UnixMilli()})
+	return s.ring.MintSession(token.Session{Customer: s.dana, Nonce: ident.MessageID(nonce, "link", 0, 0), Expires: s.clock.Now(s.dana).Add(preferences.SessionFor).UnixMilli()})
 }
 
 // answer is a response that has been read.

@@ -49,8 +49,8 @@ func (s *subject) current(statements []consent.Statement) []consent.Statement {
 	return now
 }
 
-// putGate writes the gate over the one that was read. A visitor's ends with the
-// facts that it permits: nobody will ever erase it.
+// putGate writes the gate over the one that was read. A visitor's ends by itself:
+// nobody who stays unknown can ask to be erased.
 func (s *subject) putGate(token string, now int64) (flow.Op, error) {
 	it := s.stored.Next(s.at(item.SKGate), token, s.epoch)
 	if s.visitor {

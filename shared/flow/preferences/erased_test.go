@@ -7,6 +7,7 @@ import (
 
 	"github.com/kesher-io/kesher/events"
 	"github.com/kesher-io/kesher/shared/core/item"
+	"github.com/kesher-io/kesher/shared/core/token"
 	"github.com/kesher-io/kesher/shared/flow"
 	"github.com/kesher-io/kesher/shared/flow/collect"
 	"github.com/kesher-io/kesher/shared/flow/erase"
@@ -63,5 +64,15 @@ func TestA36APressOfBeforeTheErasureChangesNothingOfWhoCameBack(t *testing.T) {
 		if w.read(item.C(w.dana, item.SKAgenda), &due); len(due) != 1 {
 			t.Errorf("%s: agenda %v", name, due)
 		}
+	}
+}
+
+// The nonce of a mailed link is its message's id, which holds the epoch.
+func TestA36ALinkMailedBeforeTheErasureOpensNothingOfWhoCameBack(t *testing.T) {
+	w := newWorld(t)
+	link := w.ring.MintSession(token.Session{Customer: w.dana, Nonce: "abcdefghijklmnop-0", Expires: w.clock.Now(w.dana).Add(SessionFor).UnixMilli()})
+	w.returns()
+	if _, ok, err := w.svc.Redeem(w.ctx, link); ok || err != nil {
+		t.Fatalf("opened %v, %v", ok, err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/kesher-io/kesher/shared/core/ident"
 	"github.com/kesher-io/kesher/shared/core/item"
 	"github.com/kesher-io/kesher/shared/core/token"
 	"github.com/kesher-io/kesher/shared/flow"
@@ -22,6 +23,9 @@ func (s *Service) Redeem(ctx context.Context, text string) (c token.Cookie, ok b
 	p, err := s.open(ctx, link.Customer)
 	if err != nil || !p.known() || p.now.UnixMilli() >= link.Expires {
 		return c, false, err
+	}
+	if mailed, ok := ident.MessageEpoch(link.Nonce); ok && mailed != p.Epoch {
+		return c, false, nil // a mail from before an erasure
 	}
 	key := item.C(p.key, prefixNonce+item.Part(link.Nonce))
 	used := (*item.Item)(nil).Next(key, s.Tokens.Token(), p.Epoch)
