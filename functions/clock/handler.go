@@ -13,12 +13,16 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/kesher-io/kesher/shared/core/item"
+	"github.com/kesher-io/kesher/shared/flow"
 	"github.com/kesher-io/kesher/shared/flow/clock"
+	"github.com/kesher-io/kesher/shared/flow/faults"
 )
 
 // Handler serves the minute rule.
 type Handler struct {
 	Clock *clock.Service
+	// Faults keeps what can never be worked; nil keeps nothing.
+	Faults *faults.Service
 	// Parallel is how many entries a shard works side by side.
 	Parallel int
 	// Reserve is how long before its deadline an invocation takes no more work.
@@ -97,6 +101,7 @@ func (h *Handler) work(ctx context.Context, entries []clock.Entry) (r Result) {
 		group.Go(func() error {
 			for _, e := range list {
 				err := h.Clock.Fire(ctx, e)
+				h.setAside(ctx, e, err)
 				mu.Lock()
 				if err != nil {
 					r.Failed++
@@ -110,6 +115,21 @@ func (h *Handler) work(ctx context.Context, entries []clock.Entry) (r Result) {
 	}
 	group.Wait() // the workers return no error
 	return r
+}
+
+// setAside makes a FAULT item of an entry that can never be worked, so that it is
+// listed and can be retried (J19). The entry stays due, and nothing of it is lost.
+func (h *Handler) setAside(ctx context.Context, e clock.Entry, cause error) {
+	if h.Faults == nil || !faults.Poison(cause) {
+		return
+	}
+	items, err := h.Clock.Store.Get(ctx, flow.Strong, e.Key)
+	if err == nil && items[0] != nil {
+		err = h.Faults.Record(ctx, "clock", items[0], cause)
+	}
+	if err != nil { // the next minute meets the entry again
+		h.Clock.Log.Warn("a fault is not recorded", "error", err)
+	}
 }
 
 func byCustomer(entries []clock.Entry) [][]clock.Entry {

@@ -14,6 +14,7 @@ import (
 	"github.com/kesher-io/kesher/shared/core/item"
 	"github.com/kesher-io/kesher/shared/flow"
 	"github.com/kesher-io/kesher/shared/flow/clock"
+	"github.com/kesher-io/kesher/shared/flow/faults"
 	"github.com/kesher-io/kesher/shared/testkit/fake"
 	"github.com/kesher-io/kesher/shared/testkit/memstore"
 )
@@ -103,6 +104,82 @@ func TestJ19MoreFailuresThanAPageHoldsBlockNobody(t *testing.T) {
 	}
 	if work.seen["agood"] != 1 || work.seen["abad"] != 600 || work.seen["apanic"] != 1 {
 		t.Fatalf("worked %v", work.seen)
+	}
+}
+
+// mended fails at every run until somebody mends it.
+type mended struct {
+	*runs
+	done bool
+}
+
+func (m *mended) Due(ctx context.Context, customer, sk string) error {
+	if !m.done {
+		return fmt.Errorf("due: %w", &item.DecodeError{Key: item.C(customer, sk), Err: errors.New("no run")})
+	}
+	return m.runs.Due(ctx, customer, sk)
+}
+
+// Poison that the clock meets minute after minute is one FAULT item; the run stays
+// due, so that it moves on once a retry finds it mended.
+func TestJ19PoisonThatIsDueIsOneFaultAndRetryHealsIt(t *testing.T) {
+	ctx := context.Background()
+	c := fake.NewClock(time.Date(2026, 11, 1, 9, 0, 0, 0, time.UTC))
+	store, tokens := memstore.New(c.NowOf), fake.NewTokens(1)
+	run := item.Item{Key: item.C("a1", "RUN#x#-"), V: 3, W: "w", F: 1, E: 2, IK: "due#a", IS: item.Time(c.Now("")), Body: []byte("{}")}
+	if err := store.Write(ctx, flow.Put(run, flow.Any)); err != nil {
+		t.Fatal(err)
+	}
+	work := &mended{runs: &runs{store: store, seen: map[string]int{}}}
+	set := &faults.Service{Store: store, Clock: c, Tokens: tokens}
+	h := &clockfn.Handler{Faults: set, Clock: &clock.Service{
+		Store: store, Clock: c, Tokens: tokens, Runs: work, Metrics: fake.NoMetrics{}, Log: slog.New(slog.DiscardHandler),
+	}}
+	minute := func(want string) {
+		t.Helper()
+		if answer, err := h.Handle(ctx, nil); err != nil || string(answer) != want {
+			t.Fatalf("%s (%v), want %s", answer, err, want)
+		}
+		c.Advance(time.Minute)
+	}
+	minute(`{"worked":0,"failed":1}`)
+	minute(`{"worked":0,"failed":1}`)
+	list, err := set.List(ctx)
+	if err != nil || len(list) != 1 || list[0].Key != run.Key || list[0].Consumer != "clock" || list[0].V != 3 {
+		t.Fatalf("faults %+v (%v)", list, err)
+	}
+	stored, err := store.Get(ctx, flow.Strong, item.C("a1", item.FaultSK(run.SK)))
+	if err != nil || stored[0].V != 1 || stored[0].E != 2 {
+		t.Fatalf("the fault was written %d times, of epoch %d (%v)", stored[0].V, stored[0].E, err)
+	}
+	work.done = true
+	if err := set.Retry(ctx, run.Key); err != nil {
+		t.Fatal(err)
+	}
+	minute(`{"worked":1,"failed":0}`)
+	if list, err := set.List(ctx); err != nil || len(list) != 0 || work.seen["a1"] != 1 {
+		t.Fatalf("faults %+v, worked %v (%v)", list, work.seen, err)
+	}
+}
+
+// What may pass by itself is no fault: the next minute tries it again.
+func TestWhatMayPassBecomesNoFault(t *testing.T) {
+	ctx := context.Background()
+	c := fake.NewClock(time.Date(2026, 11, 1, 9, 0, 0, 0, time.UTC))
+	store, tokens := memstore.New(c.NowOf), fake.NewTokens(1)
+	run := item.Item{Key: item.C("abad", "RUN#x#-"), V: 1, W: "w", F: 1, IK: "due#a", IS: item.Time(c.Now("")), Body: []byte("{}")}
+	if err := store.Write(ctx, flow.Put(run, flow.Any)); err != nil {
+		t.Fatal(err)
+	}
+	set := &faults.Service{Store: store, Clock: c, Tokens: tokens}
+	h := &clockfn.Handler{Faults: set, Clock: &clock.Service{
+		Store: store, Clock: c, Tokens: tokens, Runs: &runs{store: store, seen: map[string]int{}}, Metrics: fake.NoMetrics{}, Log: slog.New(slog.DiscardHandler),
+	}}
+	if answer, err := h.Handle(ctx, nil); err != nil || string(answer) != `{"worked":0,"failed":1}` {
+		t.Fatalf("%s (%v)", answer, err)
+	}
+	if list, err := set.List(ctx); err != nil || len(list) != 0 {
+		t.Fatalf("faults %+v (%v)", list, err)
 	}
 }
 

@@ -33,7 +33,7 @@ func (h *Handler) Work(ctx context.Context, c item.Change) error {
 		return err
 	}
 	h.Log.Error("set aside", "pk", c.Key.PK, "message", c.New.Due, "error", err)
-	return h.Faults.Record(ctx, "deliver", c.Key, c.New.V, err)
+	return h.Faults.Record(ctx, "deliver", c.New, err)
 }
 
 func (h *Handler) work(ctx context.Context, key item.Key) (err error) {

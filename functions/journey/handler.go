@@ -38,7 +38,7 @@ func (h *Handler) Work(ctx context.Context, c item.Change) (err error) {
 		return err
 	}
 	h.Log.Error("set aside", "pk", c.Key.PK, "item", kind(c.Key.SK), "error", err)
-	return h.Faults.Record(ctx, "journey", c.Key, c.New.V, err)
+	return h.Faults.Record(ctx, "journey", c.New, err)
 }
 
 func (h *Handler) work(ctx context.Context, c item.Change) (err error) {

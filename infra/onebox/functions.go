@@ -105,7 +105,7 @@ func (b *Box) assemble() error {
 		pages:    httpapi.Handle(pagesfn.New(prefs, b.base, b.log)),
 		console:  httpapi.Handle(consolefn.New(b.consoleConfig())),
 		feedback: (&feedbackfn.Handler{Flow: reports, Metrics: &b.metrics, Log: b.log}).Handle,
-		clock:    (&clockfn.Handler{Clock: b.flows.clock, Parallel: 8, Reserve: time.Second}).Handle,
+		clock:    (&clockfn.Handler{Clock: b.flows.clock, Faults: b.flows.faults, Parallel: 8, Reserve: time.Second}).Handle,
 		journey:  streams.Handler(journeys.Work, streams.Options{Done: journeys.Done, Failed: b.failed}),
 		deliver:  streams.Handler((&deliverfn.Handler{Messages: messages, Faults: b.flows.faults, Log: b.log}).Work, streams.Options{Reserve: sendReserve, Failed: b.failed}),
 	}

@@ -99,7 +99,7 @@ func (w *World) start() *instance {
 	i.collect = &collect.Service{Store: p, Clock: p, Tokens: p, Releases: releases, Keys: w.keys, Metrics: p, Ring: w.ring}
 	i.erase = &erase.Service{Store: p, Clock: p, Tokens: p}
 	runs := &advance.Service{Store: p, Clock: p, Tokens: p, Releases: releases, Metrics: p, Log: quiet, Counts: i.counts, Record: i.decided}
-	i.clock = &clockfn.Handler{Parallel: 1, Reserve: time.Second, Clock: &clock.Service{
+	i.clock = &clockfn.Handler{Faults: set, Parallel: 1, Reserve: time.Second, Clock: &clock.Service{
 		Store: p, Clock: p, Tokens: p, Runs: runs, Metrics: p, Log: quiet,
 		Chores: map[string]clock.Chore{agenda.Copies: i.collect.Copy, agenda.Pending: i.collect.Purge, agenda.Sweep: i.erase.Sweep, agenda.Erase: i.erase.Asked},
 	}}

@@ -251,7 +251,7 @@ func (w *world) fault() item.Key {
 func (w *world) faultOf(key item.Key) {
 	w.Helper()
 	f := faults.Service{Store: w.store, Clock: w.clock, Tokens: w.tokens}
-	w.must(f.Record(context.Background(), "journey", key, 1, &item.DecodeError{Key: key, Err: io.ErrUnexpectedEOF}))
+	w.must(f.Record(context.Background(), "journey", &item.Item{Key: key, V: 1}, &item.DecodeError{Key: key, Err: io.ErrUnexpectedEOF}))
 }
 
 func (w *world) version(key item.Key) int64 {

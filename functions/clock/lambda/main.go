@@ -13,6 +13,7 @@ import (
 	"github.com/kesher-io/kesher/shared/flow/clock"
 	"github.com/kesher-io/kesher/shared/flow/collect"
 	"github.com/kesher-io/kesher/shared/flow/erase"
+	"github.com/kesher-io/kesher/shared/flow/faults"
 	"github.com/kesher-io/kesher/shared/flow/insights"
 )
 
@@ -33,6 +34,7 @@ func build(_ context.Context, s *runtime.Stack) (runtime.Handler, error) {
 			agenda.Copies: people.Copy, agenda.Pending: people.Purge, agenda.Sweep: erasure.Sweep, agenda.Erase: erasure.Asked,
 		},
 	}
-	h := &clockfn.Handler{Clock: flow, Parallel: 4, Reserve: 10 * time.Second}
+	set := &faults.Service{Store: s.Store, Clock: s.Clock, Tokens: s.Tokens}
+	h := &clockfn.Handler{Clock: flow, Faults: set, Parallel: 4, Reserve: 10 * time.Second}
 	return s.Counting(counts, h.Handle), nil
 }

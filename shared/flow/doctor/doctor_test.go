@@ -104,7 +104,7 @@ var ailments = []struct {
 	}, "deliver"},
 	{"faults", "journey (1)", func(t *testing.T, s *doctor.Service, store *memstore.Store) {
 		f := faults.Service{Store: store, Clock: s.Clock, Tokens: fake.NewTokens(1)}
-		if err := f.Record(context.Background(), "journey", item.C("c0ffee", "EVENT#x"), 1, errors.New("can't be read")); err != nil {
+		if err := f.Record(context.Background(), "journey", &item.Item{Key: item.C("c0ffee", "EVENT#x"), V: 1}, errors.New("can't be read")); err != nil {
 			t.Fatal(err)
 		}
 	}, "kesher faults"},

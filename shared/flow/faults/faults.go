@@ -51,38 +51,44 @@ func (p *Panic) Error() string { return fmt.Sprintf("panic: %T", p.Value) }
 // keep is how long a fault stays listed.
 const keep = 90 * 24 * time.Hour
 
-// Record stores why the item at key could not be worked. The reason names what
-// is wrong, never what the record holds.
-func (s *Service) Record(ctx context.Context, consumer string, key item.Key, v int64, cause error) error {
-	at := item.Key{Table: item.Customers, PK: key.PK, SK: item.FaultSK(key.SK)}
-	read, err := s.Store.Get(ctx, flow.Strong, at)
+// Record stores why an item could not be worked, once for each version of it: the
+// clock meets the same one every minute. The reason names what is wrong, never
+// what the item holds. A fault has the epoch of its item, so that an erasure's
+// sweep takes both; an item that was erased already has none.
+func (s *Service) Record(ctx context.Context, consumer string, it *item.Item, cause error) error {
+	at := place(it.Key)
+	read, err := s.Store.Get(ctx, flow.Strong, at, item.Key{Table: item.Customers, PK: it.PK, SK: item.SKGate})
 	if err != nil {
 		return err
 	}
-	now := s.Clock.Now(customer(key))
-	f := Fault{Key: key, V: v, Consumer: consumer, Reason: cause.Error(), At: now.UnixMilli(), Tries: 1}
+	if gate := read[1]; gate != nil && it.E < gate.E {
+		return nil
+	}
+	now := s.Clock.Now(customer(it.Key))
+	f := Fault{Key: it.Key, V: it.V, Consumer: consumer, Reason: cause.Error(), At: now.UnixMilli(), Tries: 1}
 	var before Fault
-	if read[0] != nil && read[0].Decode(&before) == nil {
+	if read[0] != nil && read[0].E == it.E && read[0].Decode(&before) == nil {
+		if before.V == it.V {
+			return nil
+		}
 		f.Tries = before.Tries + 1
 	}
-	it := read[0].Next(at, s.Tokens.Token(), epoch(read[0]))
-	it.IK, it.IS = item.ParkedList(item.Shard(customer(key))), "fault#"+item.Time(now)
-	it.TTL = now.Add(keep).Unix()
-	if err := it.Encode(f); err != nil {
+	fault := read[0].Next(at, s.Tokens.Token(), it.E)
+	fault.IK, fault.IS = item.ParkedList(item.Shard(customer(it.Key))), "fault#"+item.Time(now)
+	fault.TTL = now.Add(keep).Unix()
+	if err := fault.Encode(f); err != nil {
 		return err
 	}
-	err = s.Store.Write(ctx, flow.Put(it, flow.Is(read[0])))
+	err = s.Store.Write(ctx, flow.Put(fault, flow.Is(read[0])))
 	if _, conflict := flow.AsConflict(err); conflict {
 		return nil // another worker has just recorded it
 	}
 	return err
 }
 
-func epoch(it *item.Item) int64 {
-	if it == nil {
-		return 0
-	}
-	return it.E
+// place is where the fault of the item at key lies.
+func place(key item.Key) item.Key {
+	return item.Key{Table: item.Customers, PK: key.PK, SK: item.FaultSK(key.SK)}
 }
 
 func customer(key item.Key) string {
@@ -115,28 +121,31 @@ func (s *Service) List(ctx context.Context) ([]Fault, error) {
 }
 
 // Retry rewrites the item at key as it is, which sends it down the stream once
-// more, and strikes the fault off. A run is bumped, so that deliver takes it up.
+// more, and strikes the fault off in the same write: should it fail again, the new
+// fault stays. A run is bumped, so that deliver takes it up; what is due stays
+// listed, so that the clock does.
 func (s *Service) Retry(ctx context.Context, key item.Key) error {
-	at := item.Key{Table: item.Customers, PK: key.PK, SK: item.FaultSK(key.SK)}
+	at := place(key)
 	read, err := s.Store.Get(ctx, flow.Strong, key, at)
 	if err != nil {
 		return err
 	}
-	if read[0] == nil {
-		if read[1] == nil {
-			return fmt.Errorf("there is no fault of %s", key.SK)
-		}
-		return s.Store.Write(ctx, flow.Delete(at, flow.Any))
+	if read[0] == nil && read[1] == nil {
+		return fmt.Errorf("there is no fault of %s", key.SK)
 	}
-	it := *read[0]
-	it.V, it.W = read[0].V+1, s.Tokens.Token()
-	if err := s.Store.Write(ctx, flow.Put(it, flow.Is(read[0]))); err != nil {
+	var ops []flow.Op
+	if read[0] != nil {
+		it := *read[0]
+		it.V, it.W = read[0].V+1, s.Tokens.Token()
+		ops = append(ops, flow.Put(it, flow.Is(read[0])))
+	}
+	if read[1] != nil {
+		ops = append(ops, flow.Delete(at, flow.Any))
+	}
+	if err := s.Store.Write(ctx, ops...); err != nil {
 		return fmt.Errorf("retry %s: %w", key.SK, err)
 	}
-	if read[1] == nil {
-		return nil
-	}
-	return s.Store.Write(ctx, flow.Delete(at, flow.Any))
+	return nil
 }
 
 // Parked lists runs that wait for a person, by shard, journey and time.
