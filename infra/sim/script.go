@@ -19,8 +19,9 @@ type person struct {
 	w     *World
 	id    string // her userId
 	key   string
-	email string   // the last she gave
-	had   []string // all she gave
+	email string     // the last she gave
+	had   []string   // all she gave
+	mail  *flow.Mail // the last she got
 	name  string
 	named time.Time // when she gave it
 
@@ -144,6 +145,16 @@ func (p *person) comes(at time.Time, agrees bool) {
 	}
 }
 
+// sharer is another who has the same address.
+func (p *person) sharer() *person {
+	for _, other := range p.w.people {
+		if other != p && other.email == p.email {
+			return other
+		}
+	}
+	return nil
+}
+
 // shops does what this history's journeys are about, some time within a while.
 func (p *person) shops(from time.Time, within time.Duration) {
 	w := p.w
@@ -194,9 +205,13 @@ func (p *person) changesHerMind(from time.Time) {
 		p.at(at(), p.move())
 	}
 	if w.chance(8) {
-		p.at(at(), p.erase())
+		gone := at()
+		p.at(gone, p.erase())
 		if w.chance(2) {
 			back := later()
+			if w.chance(2) { // before the sweep of what was under way
+				back = gone.Add(w.some(10 * time.Minute))
+			}
 			p.comes(back, true)
 			p.shops(back.Add(2*time.Minute), span/4)
 		}
@@ -209,7 +224,11 @@ func (p *person) ambush(t *task) {
 	if p.w.rng.IntN(2) == 0 {
 		p.w.later(p.w.now.Add(p.w.some(50*time.Millisecond)), t.again)
 	}
-	switch p.w.rng.IntN(6) {
+	if with := p.sharer(); with != nil && p.w.rng.IntN(2) == 0 {
+		with.at(p.w.now, with.withdraw("marketing", "email"))
+		return
+	}
+	switch p.w.rng.IntN(7) {
 	case 0, 1:
 		p.at(p.w.now, p.withdraw("marketing", "email"))
 	case 2, 3:
@@ -218,6 +237,10 @@ func (p *person) ambush(t *task) {
 		p.at(p.w.now, p.erase())
 	case 5:
 		p.at(p.w.now, p.move())
+	case 6:
+		if p.mail != nil {
+			p.w.ses.report("complained", *p.mail, events.SESComplaint, 0)
+		}
 	}
 }
 

@@ -40,7 +40,8 @@ func (w *World) accept(t *task, m flow.Mail, unclear bool) string {
 	w.tell(t.about, "%s: SES accepts %s to %s", t.name, m.ID, m.To)
 	w.watch.accepted(&m)
 	w.ses.reports(id, m, unclear)
-	if p := w.byKey[m.Customer]; p != nil && p.unsubscribes {
+	w.byKey[m.Customer].mail = &m
+	if p := w.byKey[m.Customer]; p.unsubscribes {
 		p.press(&m)
 	}
 	return id
@@ -60,9 +61,9 @@ func (s *ses) reports(id string, m flow.Mail, unclear bool) {
 	}
 	s.report(id, m, events.SESSend, delay+w.some(2*time.Second))
 	switch p := w.byKey[m.Customer]; {
-	case p != nil && p.bounces:
+	case p.bounces:
 		s.report(id, m, events.SESBounce, delay+w.some(time.Minute))
-	case p != nil && p.complains:
+	case p.complains:
 		s.report(id, m, events.SESComplaint, delay+w.some(5*time.Hour))
 	default:
 		s.report(id, m, events.SESDelivery, delay+w.some(10*time.Second))
