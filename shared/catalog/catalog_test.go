@@ -22,7 +22,7 @@ func TestTheExampleIsWithoutAnyProblem(t *testing.T) {
 	if candidate == nil {
 		t.Fatal("no candidate")
 	}
-	if got, want := candidate.Bound.String(), "at most 1 messages a day and 3 a week for one customer"; got != want {
+	if got, want := candidate.Bound.String(), "at most 1 message a day and 3 a week for one customer"; got != want {
 		t.Errorf("bound: %s, want %s", got, want)
 	}
 }

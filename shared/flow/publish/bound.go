@@ -28,20 +28,17 @@ const (
 	longestWeek = 7*24*time.Hour + time.Hour
 )
 
-func (l Limit) String() string {
-	if l.Unbounded {
-		return "without limit"
-	}
-	return fmt.Sprint(l.Messages)
-}
-
-// String is the line that check prints.
+// String is the line that check prints. A day has no more than a week, so both
+// are unbounded or neither is.
 func (b Bound) String() string {
-	s := fmt.Sprintf("at most %s messages a day and %s a week for one customer", b.PerDay, b.PerWeek)
-	if b.PerDay.Unbounded || b.PerWeek.Unbounded {
-		s += " (set caps in settings.yaml, or `again` in the journeys)"
+	if b.PerWeek.Unbounded {
+		return "nothing limits how many messages one customer gets (set `again` in the journeys, or caps in settings.yaml, which service does not know)"
 	}
-	return s
+	messages := "messages"
+	if b.PerDay.Messages == 1 {
+		messages = "message"
+	}
+	return fmt.Sprintf("at most %d %s a day and %d a week for one customer", b.PerDay.Messages, messages, b.PerWeek.Messages)
 }
 
 func (l Limit) plus(m Limit) Limit {
@@ -63,6 +60,7 @@ func (ch *checker) bound() Bound {
 	if caps.PerDay > 0 {
 		week.capped = week.capped.capped(7 * caps.PerDay)
 	}
+	day.capped = day.capped.capped(caps.PerWeek)
 	return Bound{PerDay: day.capped.plus(day.service), PerWeek: week.capped.plus(week.service)}
 }
 

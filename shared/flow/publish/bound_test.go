@@ -16,14 +16,16 @@ func TestTheBoundOfMessages(t *testing.T) {
 		changes []change
 		want    string
 	}{
-		{"capped", nil, "at most 1 messages a day and 3 a week for one customer"},
+		{"capped", nil, "at most 1 message a day and 3 a week for one customer"},
 		{"seven capped days are less than the week's cap", []change{{"settings.yaml", "caps: {per day: 1, per week: 3}", "caps: {per day: 1}"}, {"journeys/cart.yaml", "again: after 7d from end", "again: always"}},
-			"at most 1 messages a day and 7 a week for one customer"},
+			"at most 1 message a day and 7 a week for one customer"},
 		{"two sends in a run, again after a week", []change{noCaps}, "at most 4 messages a day and 6 a week for one customer"},
 		{"once in a life", []change{noCaps, {"journeys/cart.yaml", "after 7d from end", "never"}}, "at most 2 messages a day and 2 a week for one customer"},
 		{"as often as the first wait allows", []change{noCaps, {"journeys/cart.yaml", "after 7d from end", "always"}}, "at most 54 messages a day and 342 a week for one customer"},
 		{"a run for every key", []change{noCaps, {"journeys/cart.yaml", "after 7d from end", "never\n  key: event.product_id"}},
-			"at most without limit messages a day and without limit a week for one customer (set caps in settings.yaml, or `again` in the journeys)"},
+			"nothing limits how many messages one customer gets (set `again` in the journeys, or caps in settings.yaml, which service does not know)"},
+		{"a day has no more than the week's cap", []change{{"settings.yaml", "caps: {per day: 1, per week: 3}", "caps: {per week: 3}"}, {"journeys/cart.yaml", "after 7d from end", "never\n  key: event.product_id"}},
+			"at most 3 messages a day and 3 a week for one customer"},
 		{"service knows no caps", []change{{"journeys/thanks.yaml", "", "purpose: service\nentry: {event: Order Completed, again: after 1d from entry}\nsteps: [{send: reminder}]\n"}},
 			"at most 4 messages a day and 12 a week for one customer"},
 	} {
