@@ -5,12 +5,15 @@ import (
 	"strings"
 
 	"golang.org/x/net/html"
+
+	"github.com/kesher-io/kesher/shared/core/message/liquid"
 )
 
-// Finding is something in a rendered mail that keeps people from reading it.
+// Finding is something in a mail that keeps people from reading it.
 type Finding struct {
 	Rule    string // language, title, image, table, heading, link, contrast, dark mode
 	Message string
+	Near    string // words or an address that stand there; "" where there are none
 }
 
 func (f Finding) String() string { return f.Rule + ": " + f.Message }
@@ -21,12 +24,63 @@ func (f Finding) String() string { return f.Rule + ": " + f.Message }
 func Audit(body string) []Finding {
 	root, err := html.Parse(strings.NewReader(body))
 	if err != nil {
-		return []Finding{{"document", "can't be read: " + err.Error()}}
+		return []Finding{{Rule: "document", Message: "can't be read: " + err.Error()}}
 	}
 	a := &auditor{}
 	a.walk(root, paint{color: black, background: white})
 	a.document()
+	a.outline()
 	return a.findings
+}
+
+// AuditBody is Audit for a body that CompileTemplate took, before Liquid is run,
+// and so for all its branches at once. What the frame alone decides (language,
+// title, dark mode) is not judged.
+func AuditBody(body string) ([]Finding, error) {
+	s, err := liquid.Scan(partBody, body)
+	if err == nil {
+		err = frameHTML(s)
+	}
+	if err != nil {
+		return nil, err
+	}
+	root, err := html.Parse(strings.NewReader(withoutBlocks(s)))
+	if err != nil {
+		return nil, err
+	}
+	showOutputs(root, s)
+	a := &auditor{}
+	a.walk(root, paint{color: black, background: white})
+	a.outline()
+	return a.findings, nil
+}
+
+// block stands where a {% tag %} stood: white space, so that it prints nothing and
+// may stand between the rows of a table, which no template can hold itself
+// (liquid.Scan).
+const block = '\f'
+
+// withoutBlocks leaves outputs coded, so that a quote within one ends no attribute.
+func withoutBlocks(s *liquid.Source) string {
+	return strings.Map(func(r rune) rune {
+		if s.IsBlock(r) {
+			return block
+		}
+		return r
+	}, s.Coded)
+}
+
+// showOutputs puts {{ outputs }} back, as their author wrote them.
+func showOutputs(n *html.Node, s *liquid.Source) {
+	if n.Type == html.TextNode {
+		n.Data = s.Shown(n.Data)
+	}
+	for i := range n.Attr {
+		n.Attr[i].Val = s.Shown(n.Attr[i].Val)
+	}
+	for c := n.FirstChild; c != nil; c = c.NextSibling {
+		showOutputs(c, s)
+	}
 }
 
 type auditor struct {
@@ -36,39 +90,58 @@ type auditor struct {
 	scheme, supported     string // meta color-scheme, supported-color-schemes
 	charset, viewport     bool
 	bodyColor, bodyGround bool
-	headings              []int
+	headings              []heading
 }
 
-func (a *auditor) found(rule, format string, args ...any) {
-	a.findings = append(a.findings, Finding{rule, fmt.Sprintf(format, args...)})
+type heading struct {
+	level int
+	words string
 }
 
-// document judges what was collected about the whole.
+func (a *auditor) found(rule, near, format string, args ...any) {
+	a.findings = append(a.findings, Finding{rule, fmt.Sprintf(format, args...), longest(near)})
+}
+
+// longest is the longest part of words that stands unbroken in the source.
+func longest(words string) (near string) {
+	for _, part := range strings.FieldsFunc(words, func(r rune) bool { return r == '\n' || r == block }) {
+		if part = strings.TrimSpace(part); len(part) > len(near) {
+			near = part
+		}
+	}
+	return near
+}
+
+// document judges what the frame makes of the whole.
 func (a *auditor) document() {
 	if a.lang == "" {
-		a.found("language", "<html> has no lang")
+		a.found("language", "", "<html> has no lang")
 	}
 	if a.dir != "ltr" && a.dir != "rtl" {
-		a.found("language", "<html> has no dir of ltr or rtl")
+		a.found("language", "", "<html> has no dir of ltr or rtl")
 	}
 	if strings.TrimSpace(a.title) == "" {
-		a.found("title", "there is no <title>")
+		a.found("title", "", "there is no <title>")
 	}
 	if !a.charset || !a.viewport {
-		a.found("document", "meta charset or viewport is missing")
+		a.found("document", "", "meta charset or viewport is missing")
 	}
 	if !strings.Contains(a.scheme, "dark") || !strings.Contains(a.supported, "dark") {
-		a.found("dark mode", "meta color-scheme or supported-color-schemes does not name dark")
+		a.found("dark mode", "", "meta color-scheme or supported-color-schemes does not name dark")
 	}
 	if !a.bodyColor || !a.bodyGround {
-		a.found("dark mode", "<body> has no explicit colours")
+		a.found("dark mode", "", "<body> has no explicit colours")
 	}
-	for i, level := range a.headings {
+}
+
+// outline judges how headings follow each other.
+func (a *auditor) outline() {
+	for i, h := range a.headings {
 		switch {
-		case i == 0 && level != 1:
-			a.found("heading", "the first heading is h%d, not h1", level)
-		case i > 0 && level > a.headings[i-1]+1:
-			a.found("heading", "h%d follows h%d", level, a.headings[i-1])
+		case i == 0 && h.level != 1:
+			a.found("heading", h.words, "the first heading is h%d, not h1", h.level)
+		case i > 0 && h.level > a.headings[i-1].level+1:
+			a.found("heading", h.words, "h%d follows h%d", h.level, a.headings[i-1].level)
 		}
 	}
 }
@@ -134,7 +207,7 @@ func (a *auditor) text(n *html.Node, p paint) {
 		return
 	}
 	if ratio := contrast(p.color, p.background); ratio < minContrast {
-		a.found("contrast", "%.30q is %s on %s, %.1f:1 (at least 4.5:1)", text, p.color, p.background, ratio)
+		a.found("contrast", text, "%.30q is %s on %s, %.1f:1 (at least 4.5:1)", strings.ReplaceAll(text, string(block), ""), p.color, p.background, ratio)
 	}
 }
 
@@ -155,19 +228,19 @@ func (a *auditor) element(n *html.Node, p paint) {
 		a.meta(n)
 	case "img":
 		if !hasAttribute(n, "alt") && !p.hidden {
-			a.found("image", "<img src=%.60q> has no alt (alt=\"\" where it only decorates)", attribute(n, "src"))
+			a.found("image", attribute(n, "src"), "<img src=%.60q> has no alt (alt=\"\" where it only decorates)", attribute(n, "src"))
 		}
 	case "table":
 		role := attribute(n, "role")
 		if role != "presentation" && role != "none" && find(n, "th") == nil {
-			a.found("table", `a <table> has neither role="presentation" nor <th>`)
+			a.found("table", accessibleName(n), `a <table> has neither role="presentation" nor <th>`)
 		}
 	case "a":
 		if attribute(n, "href") != "" && accessibleName(n) == "" && !p.hidden {
-			a.found("link", "the link to %.60q has no words and no alt", attribute(n, "href"))
+			a.found("link", attribute(n, "href"), "the link to %.60q has no words and no alt", attribute(n, "href"))
 		}
 	case "h1", "h2", "h3", "h4", "h5", "h6":
-		a.headings = append(a.headings, int(n.Data[1]-'0'))
+		a.headings = append(a.headings, heading{int(n.Data[1] - '0'), accessibleName(n)})
 	}
 }
 

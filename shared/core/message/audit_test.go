@@ -49,6 +49,33 @@ func TestB17B18AuditFindsWhatIsWrong(t *testing.T) {
 	}
 }
 
+// A body is judged in all its branches, with its outputs as they were written and
+// without what the frame adds; Near is what its author can look for.
+func TestB17AuditOfABodySeesEveryBranchAndSaysWhere(t *testing.T) {
+	const body = `<h2>Tents</h2>
+<table><tr><th>Name</th></tr>{% for i in cart.items %}<tr><td>{{ i.name | default: "a tent" }}</td></tr>{% endfor %}</table>
+{% if profile.vip %}<p style="color:#aaaaaa">Dear{% if profile.first_name %} {{ profile.first_name }}{% endif %}, for you alone</p>{% else %}<img src="https://s.example/a.png">{% endif %}
+<a href="{{ offer[0].url }}">{% if offer %}{% endif %}</a><table><tr><td>6 left</td></tr></table>
+<div style="background-color:#000000"><p>{{ profile.first_name }}</p></div>`
+	want := []Finding{
+		{"contrast", `"Dear {{ profile.first_name }}," is #aaaaaa on #ffffff, 2.3:1 (at least 4.5:1)`, "{{ profile.first_name }}"},
+		{"image", `<img src="https://s.example/a.png"> has no alt (alt="" where it only decorates)`, "https://s.example/a.png"},
+		{"link", `the link to "{{ offer[0].url }}" has no words and no alt`, "{{ offer[0].url }}"},
+		{"table", `a <table> has neither role="presentation" nor <th>`, "6 left"},
+		{"contrast", `"{{ profile.first_name }}" is #1f2937 on #000000, 1.4:1 (at least 4.5:1)`, "{{ profile.first_name }}"},
+		{"heading", "the first heading is h2, not h1", "Tents"},
+	}
+	got, err := AuditBody(body)
+	if err != nil || len(got) != len(want) {
+		t.Fatalf("%d findings %v (%v)", len(got), got, err)
+	}
+	for i := range want {
+		if got[i] != want[i] {
+			t.Errorf("got %+v\nwant %+v", got[i], want[i])
+		}
+	}
+}
+
 func TestContrastIsWCAGs(t *testing.T) {
 	tests := []struct {
 		a, b rgb

@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/kesher-io/kesher/shared/core/journey"
 	"github.com/kesher-io/kesher/shared/core/message"
@@ -55,6 +57,33 @@ func (ch *checker) template(t source.Template) {
 		return
 	}
 	c.variables = ch.placed(t, compiled)
+	for _, lang := range slices.Sorted(maps.Keys(c.source.HTML)) {
+		ch.audit(t.Bodies[lang], c.source.HTML[lang])
+	}
+}
+
+// audit warns of what keeps people from reading a mail (B17).
+func (ch *checker) audit(body source.Body, html string) {
+	findings, err := message.AuditBody(html)
+	if err != nil {
+		ch.problemAt(body.File, journey.Pos{Line: 1, Col: 1}, err.Error(), "")
+		return
+	}
+	for _, f := range findings {
+		ch.report(body.File, whereIs(f.Near, body.Source), f.String(), "", source.Warning)
+	}
+}
+
+// whereIs is where words first stand in a source, which may spell & as markup
+// does; its beginning where they can't be found.
+func whereIs(words, src string) journey.Pos {
+	for _, spelt := range []string{words, strings.ReplaceAll(words, "&", "&amp;")} {
+		if before, _, ok := strings.Cut(src, spelt); ok && words != "" {
+			line := strings.LastIndexByte(before, '\n') + 1
+			return journey.Pos{Line: 1 + strings.Count(before, "\n"), Col: 1 + utf8.RuneCountInString(before[line:])}
+		}
+	}
+	return journey.Pos{Line: 1, Col: 1}
 }
 
 // placed finds where the author of a template wrote each variable.

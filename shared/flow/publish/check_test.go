@@ -199,6 +199,20 @@ settings.yaml:5:7: "drop 24h" is no rule for late messages (write send, or drop 
 		"templates/reminder/body.html:1:1: the body makes 117 KB of HTML (mail programs cut off what is larger than 100 KB: shorten it)"},
 	{"an open block", []change{{"templates/reminder/body.html", "Hello", "{% if profile.first_name %}"}},
 		"templates/reminder/body.html:1:1: body {% if profile.first_name %} is never closed (write {% endif %})"},
+	{"B17 a mail that not everybody can read", []change{{"templates/reminder/body.html", "<p>Hello", "<p>\n  <img src=\"https://shop.example/a?b=1&amp;c=2\"></p>\n<p style=\"color:#999\">Hello"}},
+		`templates/reminder/body.html:2:13: warning: image: <img src="https://shop.example/a?b=1&c=2"> has no alt (alt="" where it only decorates)` + "\n" +
+			`templates/reminder/body.html:3:23: warning: contrast: "Hello {{ profile.first_name }}" is #999999 on #ffffff, 2.8:1 (at least 4.5:1)`},
+	{"B17 the same in MJML", []change{{"templates/reminder/body.html", "", ""}, {"templates/reminder/body.mjml", "", `<mjml>
+  <mj-body>
+    <mj-section><mj-column>
+      <mj-text color="#999999">Hello{% if profile.first_name %} {{ profile.first_name }}{% endif %}, your cart</mj-text>
+      <mj-image src="https://shop.example/a.png" href="https://shop.example/a" />
+    </mj-column></mj-section>
+  </mj-body>
+</mjml>
+`}},
+		`templates/reminder/body.mjml:4:65: warning: contrast: "Hello {{ profile.first_name }}" is #999999 on #ffffff, 2.8:1 (at least 4.5:1)` + "\n" +
+			`templates/reminder/body.mjml:5:22: warning: link: the link to "https://shop.example/a" has no words and no alt`},
 
 	// Surveys, notices, offers.
 	{"a survey for no known purpose", []change{{"surveys/style.yaml", "purpose: personalization", "purpose: personalisation"}},

@@ -57,6 +57,19 @@ func (s *Source) IsBlock(r rune) bool {
 	return ok && !tag.Output
 }
 
+// Shown is a part of a coded text with its tags as they were written.
+func (s *Source) Shown(coded string) string {
+	var b strings.Builder
+	for _, r := range coded {
+		if tag, ok := s.Decode(r); ok {
+			b.WriteString(tag.Raw)
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
 // Add scans a snippet of the product's own, and returns its coded text, to be
 // put into another text of the same tags by With.
 func (s *Source) Add(snippet string) (string, error) {
