@@ -13,6 +13,7 @@ import (
 	"github.com/kesher-io/kesher/shared/core/fact"
 	"github.com/kesher-io/kesher/shared/core/item"
 	"github.com/kesher-io/kesher/shared/core/message"
+	"github.com/kesher-io/kesher/shared/core/profile"
 	"github.com/kesher-io/kesher/shared/flow"
 )
 
@@ -20,24 +21,25 @@ import (
 // promises. It reads what stands in the store, and never believes a rule because
 // the code keeps it: what it knows of caps, quiet hours or permission is its own.
 type watch struct {
-	w        *World
-	listed   map[item.Key]*listed
-	letters  map[string]*letter
-	reported map[string]bool // messages about which a report was worked
-	ledgers  map[string][]consent.Entry
-	facts    map[string][]stored    // by customer: her events, as they were stored
-	entries  map[string]string      // (customer, epoch, journey, entry fact) -> run
-	visits   map[string]string      // message -> (run, step, visit)
-	sends    map[string]*engine.Run // message -> the run when it fell due
-	docs     map[item.Key]document
-	epochs   map[string]int64 // of customers, as GATE has it
-	claims   map[string][]claimed
-	started  map[string]int           // by journey
-	states   map[string]message.State // of messages
-	braked   time.Time                // when the brake was last set
-	calmAt   time.Time
-	failures map[string]int
-	told     map[string]int // by customer and event: what the bus was told
+	w          *World
+	listed     map[item.Key]*listed
+	letters    map[string]*letter
+	reported   map[string]bool // messages about which a report was worked
+	ledgers    map[string][]consent.Entry
+	facts      map[string][]stored    // by customer: her events, as they were stored
+	entries    map[string]string      // (customer, epoch, journey, entry fact) -> run
+	visits     map[string]string      // message -> (run, step, visit)
+	sends      map[string]*engine.Run // message -> the run when it fell due
+	docs       map[item.Key]document
+	epochs     map[string]int64 // of customers, as GATE has it
+	claims     map[string][]claimed
+	suppressed map[string]int           // by address: World.writes when it was suppressed
+	started    map[string]int           // by journey
+	states     map[string]message.State // of messages
+	braked     time.Time                // when the brake was last set
+	calmAt     time.Time
+	failures   map[string]int
+	told       map[string]int // by customer and event: what the bus was told
 }
 
 // stored is an event with its place in the order of all commits.
@@ -51,7 +53,7 @@ func (o *watch) init(w *World) {
 	*o = watch{
 		w: w, listed: map[item.Key]*listed{}, letters: map[string]*letter{},
 		reported: map[string]bool{}, ledgers: map[string][]consent.Entry{}, facts: map[string][]stored{},
-		entries: map[string]string{}, visits: map[string]string{}, sends: map[string]*engine.Run{}, docs: map[item.Key]document{}, epochs: map[string]int64{}, claims: map[string][]claimed{}, started: map[string]int{}, states: map[string]message.State{}, failures: map[string]int{}, told: map[string]int{},
+		entries: map[string]string{}, visits: map[string]string{}, sends: map[string]*engine.Run{}, docs: map[item.Key]document{}, epochs: map[string]int64{}, claims: map[string][]claimed{}, suppressed: map[string]int{}, started: map[string]int{}, states: map[string]message.State{}, failures: map[string]int{}, told: map[string]int{},
 	}
 }
 
@@ -75,6 +77,8 @@ func (o *watch) change(t *task, c *item.Change) {
 	switch sk := c.Key.SK; {
 	case c.Key.PK == item.PKPace && sk == item.SKPace:
 		o.braked = o.w.now
+	case strings.HasPrefix(c.Key.PK, item.PrefixAddress) && c.New != nil:
+		o.address(c)
 	case !hers:
 	case sk == item.SKGate && c.New != nil && c.New.E < o.epochs[customer]:
 		o.w.violate(customer, "GATE went back to epoch %d", c.New.E)
@@ -92,6 +96,14 @@ func (o *watch) change(t *task, c *item.Change) {
 		s := stored{writes: o.w.writes, epoch: c.New.E}
 		o.decode(c.New, &s.Event)
 		o.facts[customer] = append(o.facts[customer], s)
+	}
+}
+
+// address sees A# change.
+func (o *watch) address(c *item.Change) {
+	before, after := documents[profile.Owner](o, c)
+	if before.Suppressed == nil && after.Suppressed != nil {
+		o.suppressed[c.Key.PK] = o.w.writes
 	}
 }
 

@@ -117,7 +117,7 @@ func (o *watch) claim(t *task, customer string, gate *item.Item, g *consent.Gate
 	l.claims++
 	marketing := send.Purpose != "service"
 	o.exits(t, run, customer, gate.E, bad)
-	o.recipient(customer, gate.E, l, marketing, g, bad)
+	o.recipient(t, customer, gate.E, l, marketing, g, bad)
 	if !marketing {
 		return
 	}
@@ -169,7 +169,7 @@ func (o *watch) exits(t *task, run *engine.Run, customer string, epoch int64, ba
 }
 
 // recipient: the address must be hers, reachable, and never withdrawn from since.
-func (o *watch) recipient(customer string, epoch int64, l *letter, marketing bool, g *consent.Gate, bad func(string, ...any)) {
+func (o *watch) recipient(t *task, customer string, epoch int64, l *letter, marketing bool, g *consent.Gate, bad func(string, ...any)) {
 	it := o.read(item.C(customer, item.SKProfile))
 	if it == nil || it.E != epoch {
 		bad("she has no profile")
@@ -191,7 +191,9 @@ func (o *watch) recipient(customer string, epoch int64, l *letter, marketing boo
 	}
 	var owner profile.Owner
 	o.decode(at, &owner)
-	if owner.Suppressed != nil {
+	// GATE's version covers its owner's claims. A service mail of another id at the
+	// address goes by what stood there when it was read.
+	if owner.Suppressed != nil && (owner.Customer == customer || o.suppressed[at.PK] <= t.gateRead) {
 		bad("the address is suppressed: %s", owner.Suppressed.Reason)
 	}
 	if marketing && owner.Customer != customer {
