@@ -77,7 +77,8 @@ const (
 	metricRefused  = "CallsRefused"  // by code (I05)
 	metricDropped  = "TraitsDropped" // by code
 	metricUnproven = "UsersUnproven"
-	metricTimes    = "TimesCorrected" // by what was wrong with them
+	metricTimes    = "TimesCorrected"   // by what was wrong with them
+	metricLeft     = "VisitorFactsLeft" // too many to become the customer's
 )
 
 // maxAttempts bounds the rounds of read and write under contention.

@@ -1,6 +1,7 @@
 package collect
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -165,27 +166,22 @@ func (w *work) mergeConsent(ctx context.Context, v *state, a alias) error {
 // copyFacts copies a visitor's recent facts to the customer, under the same keys,
 // so that one that is there already is not doubled.
 func (w *work) copyFacts(ctx context.Context, v *state, a alias) (n int, err error) {
-	left := maxCopies
-	for _, prefix := range []string{item.PrefixEvent, item.PrefixResponse} {
-		q := flow.Query{Table: item.Customers, PK: v.pk, Prefix: prefix, Consistency: flow.Strong}
-		err := flow.Each(ctx, w.Store, q, func(it item.Item) error {
-			if left--; left < 0 {
-				return nil
-			}
-			c, err := w.copyOf(&it)
-			if err != nil || c == nil || !w.takes(c, a) {
-				return err
-			}
-			err = w.Store.Write(ctx, flow.Put(c.it, flow.Absent))
-			if _, conflict := flow.AsConflict(err); conflict {
-				return nil // it came over before, or came directly
-			}
-			n++
-			if err == nil && c.response != nil {
-				err = w.answered(ctx, c.response)
-			}
-			return err
-		})
+	copies, err := w.copies(ctx, v, a)
+	if err != nil {
+		return 0, err
+	}
+	for _, c := range copies {
+		if err := c.encode(w.st.stamp(w.Tokens)); err != nil {
+			return n, err
+		}
+		err := w.Store.Write(ctx, flow.Put(c.it, flow.Absent))
+		if _, conflict := flow.AsConflict(err); conflict {
+			continue // it came over before, or came directly
+		}
+		n++
+		if err == nil && c.response != nil {
+			err = w.answered(ctx, c.response)
+		}
 		if err != nil {
 			return n, err
 		}
@@ -193,16 +189,47 @@ func (w *work) copyFacts(ctx context.Context, v *state, a alias) (n int, err err
 	return n, nil
 }
 
+// copies are those of a visitor's facts that become the customer's, oldest first.
+// Of more than maxCopies the newest do; the others are counted and stay.
+func (w *work) copies(ctx context.Context, v *state, a alias) (list []*factCopy, err error) {
+	left := 0
+	trim := func() {
+		slices.SortStableFunc(list, func(x, y *factCopy) int { return cmp.Compare(x.at, y.at) })
+		over := max(len(list)-maxCopies, 0)
+		list, left = slices.Delete(list, 0, over), left+over
+	}
+	for _, prefix := range []string{item.PrefixEvent, item.PrefixResponse} {
+		q := flow.Query{Table: item.Customers, PK: v.pk, Prefix: prefix, Consistency: flow.Strong}
+		err := flow.Each(ctx, w.Store, q, func(it item.Item) error {
+			c, err := w.copyOf(&it)
+			if err != nil || c == nil || !w.takes(c, a) {
+				return err
+			}
+			if list = append(list, c); len(list) == 2*maxCopies { // anybody can be a visitor with a million facts
+				trim()
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	if trim(); left > 0 {
+		w.Metrics.Count(metricLeft, int64(left))
+	}
+	return list, nil
+}
+
 // factCopy is a visitor's fact as the customer would have it.
 type factCopy struct {
 	it       item.Item
 	at, in   int64
 	purposes []string
+	event    *fact.Event // or
 	response *fact.Response
 }
 
 // copyOf makes the copy; nil for what is not copied: consent, which is merged.
-// Both times stay the fact's own but for its arrival, which is here and now.
 func (w *work) copyOf(it *item.Item) (*factCopy, error) {
 	c := &factCopy{it: (*item.Item)(nil).Next(w.st.at(it.SK), w.Tokens.Token(), w.st.Epoch)}
 	c.it.TTL = it.TTL
@@ -212,11 +239,10 @@ func (w *work) copyOf(it *item.Item) (*factCopy, error) {
 			return nil, err
 		}
 		c.at, c.in, c.purposes, c.response = r.At, r.In.Milli(), surveyPurpose(w.rel, r.Survey), r
-		r.In = w.st.stamp(w.Tokens)
-		return c, c.it.Encode(r)
+		return c, nil
 	}
-	e := fact.Event{}
-	if err := it.Decode(&e); err != nil {
+	e := &fact.Event{}
+	if err := it.Decode(e); err != nil {
 		return nil, err
 	}
 	switch e.Name {
@@ -228,9 +254,19 @@ func (w *work) copyOf(it *item.Item) (*factCopy, error) {
 	default:
 		c.purposes, _ = history.Purposes(w.rel.Plan, e.Name)
 	}
-	c.at, c.in = e.At, e.In.Milli()
-	e.In, e.Copied = w.st.stamp(w.Tokens), true
-	return c, c.it.Encode(e)
+	c.at, c.in, c.event = e.At, e.In.Milli(), e
+	return c, nil
+}
+
+// encode writes the copy's document. Its times stay the fact's own but for its
+// arrival, which is here and now.
+func (c *factCopy) encode(in ident.Stamp) error {
+	if c.response != nil {
+		c.response.In = in
+		return c.it.Encode(c.response)
+	}
+	c.event.In, c.event.Copied = in, true
+	return c.it.Encode(c.event)
 }
 
 // takes: the fact is recent, of this customer's time with the browser, and its

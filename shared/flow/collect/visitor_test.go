@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/kesher-io/kesher/shared/core/consent"
+	"github.com/kesher-io/kesher/shared/core/fact"
 	"github.com/kesher-io/kesher/shared/core/item"
 	"github.com/kesher-io/kesher/shared/core/plan"
 	"github.com/kesher-io/kesher/shared/testkit/fake"
@@ -50,6 +51,35 @@ func TestI07FactsRacingTheMergeAreNeitherLostNorDoubled(t *testing.T) {
 	}
 	if f.gate(f.pk("u1")).States["personalization"].State != consent.Granted {
 		t.Fatal("her choice as a visitor is forgotten")
+	}
+}
+
+// Whatever their names: of more facts than an identify copies, the newest come
+// over, in the order of their times, and the others are counted.
+func TestOfTooManyFactsTheNewestBecomeHers(t *testing.T) {
+	const orders, views = 2*maxCopies + 5, 5
+	f := setup(t)
+	track := func(event string, n int, from time.Time) {
+		for i := range n {
+			at := from.Add(time.Duration(i) * time.Second).Format(time.RFC3339)
+			f.taken(server, fmt.Sprintf(`{"type":"track","anonymousId":"a1","messageId":"%s%d","event":"%s","timestamp":"%s"}`, event, i, event, at))
+		}
+	}
+	track("Order Completed", orders, start.Add(-orders*time.Second))
+	track("Page Viewed", views, start.Add(-views*time.Second))
+	f.taken(server, `{"type":"identify","userId":"u1","anonymousId":"a1"}`)
+	copied := f.events(f.pk("u1"), "Order Completed")
+	if got := len(f.events(f.pk("u1"), "Page Viewed")); got != views || len(copied) != maxCopies-views {
+		t.Fatalf("%d views and %d orders are hers", got, len(copied))
+	}
+	if first := copied[0]; first.At != start.Add(-(maxCopies-views)*time.Second).UnixMilli() {
+		t.Fatalf("the oldest copied is of %v", time.UnixMilli(first.At).UTC())
+	}
+	if !slices.IsSortedFunc(copied, func(a, b fact.Event) int { return strings.Compare(string(a.In), string(b.In)) }) {
+		t.Fatal("they arrive in another order than they happened")
+	}
+	if got := f.counts.n[metricLeft]; got != orders+views-maxCopies {
+		t.Fatalf("%d are counted as left", got)
 	}
 }
 
