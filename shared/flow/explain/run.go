@@ -28,7 +28,7 @@ func (s *Service) runLines(ctx context.Context, p *person, r *engine.Run, only *
 			describe(&line, p.message(r.ID, d.Step))
 		}
 		lines = append(lines, line)
-		if only != nil && outcome(d.Kind) && d.Step == only.Step {
+		if only != nil && outcome(d.Kind) && d.Step == only.Step && !settled(r.Trace[i+1:], d.Step) {
 			return lines
 		}
 	}
@@ -89,7 +89,7 @@ func outcome(k engine.Kind) bool {
 	return false
 }
 
-// settled: what was due at the step has an outcome.
+// settled: what was due or held at the step has an outcome.
 func settled(rest []engine.Decision, step string) bool {
 	return slices.ContainsFunc(rest, func(d engine.Decision) bool { return d.Step == step && outcome(d.Kind) })
 }
