@@ -48,7 +48,7 @@ func (v *faultsListVerb) Run(s *session) error {
 		return nil
 	}
 	w := tabwriter.NewWriter(s.out, 0, 8, 2, ' ', 0)
-	fmt.Fprintln(w, "KEY\tAT\tITEM\tWORKED BY\tTRIES\tREASON")
+	fmt.Fprintln(w, "KEY\tAT (UTC)\tITEM\tWORKED BY\tTRIES\tREASON")
 	for _, f := range list.Faults {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%s\n", f.Key, f.At.Format("2006-01-02 15:04"), f.Item, f.Consumer, f.Tries, f.Reason)
 	}

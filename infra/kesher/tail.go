@@ -73,6 +73,9 @@ func (v *tailVerb) tell(s *session, answer json.RawMessage, before map[string]bo
 	if first && tail.Partial {
 		fmt.Fprintln(s.err, "kesher: there are more customers than one look covers; some are not followed")
 	}
+	if first && !v.JSON {
+		fmt.Fprintf(s.out, "%-16s  %-12s  %-18s  DECISION\n", "TIME (UTC)", "WHO", "JOURNEY")
+	}
 	told = map[string]bool{}
 	for i := range tail.Lines {
 		l := &tail.Lines[i]

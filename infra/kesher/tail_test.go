@@ -36,7 +36,11 @@ func TestTailTellsEachDecisionOnceAlsoOneThatComesLateBetweenOthers(t *testing.T
 		t.Fatal(err)
 	}
 	var minutes []string
-	for _, l := range strings.Split(strings.TrimSpace(out.String()), "\n") {
+	heading, lines, _ := strings.Cut(strings.TrimSpace(out.String()), "\n")
+	if !strings.HasPrefix(heading, "TIME (UTC)") {
+		t.Fatalf("the columns are headed %q", heading)
+	}
+	for _, l := range strings.Split(lines, "\n") {
 		minutes = append(minutes, l[14:16])
 	}
 	if got := strings.Join(minutes, " "); got != "02 04 03 05" {

@@ -25,8 +25,9 @@ func TestAWaitingRunTellsWhatItWaitsForAndUntilWhen(t *testing.T) {
 	w := newWorld(t, cart())
 	w.happens(dana, "Product Added", tent)
 	w.same(w.explain("cart"), ""+
-		"2026-11-24 09:00  cart  entered (Product Added)\n"+
-		"2026-11-24 09:00  cart  waits 1h at wait-1h until 10:00\n")
+		"TIME (UTC)        JOURNEY  DECISION\n"+
+		"2026-11-24 09:00  cart     entered (Product Added)\n"+
+		"2026-11-24 09:00  cart     waits 1h at wait-1h until 10:00\n")
 }
 
 func TestASentMailTellsItsTemplateItsIdAndThePermissionReliedOn(t *testing.T) {
@@ -36,10 +37,11 @@ func TestASentMailTellsItsTemplateItsIdAndThePermissionReliedOn(t *testing.T) {
 	m := w.settles(dana, message.Sent, "")
 	lines := w.explain("cart")
 	w.same(lines, ""+
-		"2026-11-24 09:00  cart  entered (Product Added)\n"+
-		"2026-11-24 09:00  cart  waits 1h at wait-1h until 10:00\n"+
-		"2026-11-24 10:00  cart  SENT reminder\n"+
-		"2026-11-24 10:00  cart  finished\n")
+		"TIME (UTC)        JOURNEY  DECISION\n"+
+		"2026-11-24 09:00  cart     entered (Product Added)\n"+
+		"2026-11-24 09:00  cart     waits 1h at wait-1h until 10:00\n"+
+		"2026-11-24 10:00  cart     SENT reminder\n"+
+		"2026-11-24 10:00  cart     finished\n")
 	sent := lines[2]
 	if sent.Values[explain.ValueMessage] != m.ID || sent.Values[explain.ValueConsent] != m.Ledger || sent.Step != "remind" {
 		t.Fatalf("got %+v", sent)
@@ -100,10 +102,12 @@ func TestAskedAboutAMessageTheStoryEndsWithIt(t *testing.T) {
 	w := newWorld(t, two)
 	w.happens(dana, "Product Added", tent)
 	w.passes(dana, time.Hour)
+	w.settles(dana, message.Held, message.ReasonQuiet)
+	w.passes(dana, 10*time.Hour)
 	m := w.settles(dana, message.Sent, "")
 	w.settles(dana, message.Skipped, message.ReasonCap)
 	lines := w.explain(m.ID)
-	if got := lines[len(lines)-1]; got.Step != "remind" || got.Decision != "sent" || len(lines) != 3 {
+	if got := lines[len(lines)-1]; got.Step != "remind" || got.Decision != "sent" || len(lines) != 4 {
 		t.Fatalf("got %s", explain.Text(lines))
 	}
 }

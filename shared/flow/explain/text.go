@@ -138,13 +138,17 @@ func Fact(id string) string {
 	return name
 }
 
-// Text writes lines for people, in columns.
+// Text writes lines for people, in columns under a head.
 func Text(lines []Line) string {
-	width := 0
+	if len(lines) == 0 {
+		return ""
+	}
+	width := len("JOURNEY")
 	for _, l := range lines {
 		width = max(width, len(l.Subject()))
 	}
 	var b strings.Builder
+	fmt.Fprintf(&b, "%-*s  %-*s  DECISION\n", len(minute), "TIME (UTC)", width, "JOURNEY")
 	for _, l := range lines {
 		fmt.Fprintf(&b, "%s  %-*s  %s", l.At.UTC().Format(minute), width, l.Subject(), l.Sentence())
 		if l.Values[ValueRecomputed] != nil {
