@@ -8,6 +8,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -222,11 +223,14 @@ func (m *Mailbox) servePage(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
-	for _, msg := range list {
-		data.List = append(data.List, view(msg))
-	}
 	if len(list) == f.Limit {
 		data.Older = list[len(list)-1].ID
+	}
+	// A played history mails customers side by side, each at her own time: what
+	// arrived last need not be the latest.
+	slices.SortStableFunc(list, func(a, b Message) int { return b.At.Compare(a.At) })
+	for _, msg := range list {
+		data.List = append(data.List, view(msg))
 	}
 	if data.Selected, err = m.selected(r, data.List); err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)

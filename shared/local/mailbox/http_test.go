@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 )
 
 // visit asks the handler.
@@ -186,6 +187,20 @@ func TestE14PreviewIsIsolated(t *testing.T) {
 	}
 	if body := w.Body.String(); !strings.Contains(body, `sandbox="allow-same-origin allow-popups allow-popups-to-escape-sandbox"`) {
 		t.Error("the frame is not sandboxed")
+	}
+}
+
+func TestPageShowsTheLatestMailFirstAlsoWhereAnEarlierOneArrivedAfterIt(t *testing.T) {
+	m := filled(t, Options{})
+	earlier := sample(t, "m3.0", "c3", "tom@shop.example")
+	earlier.At = earlier.At.Add(-time.Hour)
+	send(t, m, earlier)
+	body := visit(t, m, "GET", "/mailbox", "").Body.String()
+	if strings.Index(body, "tom@shop.example") < strings.Index(body, "dana@shop.example") {
+		t.Error("an earlier mail stands above a later one")
+	}
+	if !strings.Contains(body, `src="/mailbox/messages/m2.0/html"`) {
+		t.Error("the mail to read is not the latest that came last")
 	}
 }
 
