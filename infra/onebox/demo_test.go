@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -16,26 +17,10 @@ import (
 // What a newcomer sees: the demo plays, says what was sent and what was not, the
 // mails can be read at the addresses it names, and ends when told to.
 func TestTheDemoTellsWhatHappenedAndItsMailsCanBeRead(t *testing.T) {
-	ctx, stop := context.WithCancel(context.Background())
+	told, stop := serves(t, t.TempDir(), "kesher: demo done")
 	defer stop()
-	out, in := io.Pipe()
-	ended := make(chan error, 1)
-	go func() {
-		err := onebox.Run(ctx, onebox.Config{Data: t.TempDir(), Demo: true}, in, os.Stderr)
-		in.CloseWithError(io.EOF)
-		ended <- err
-	}()
-	var told []string
-	lines := bufio.NewScanner(out)
-	for lines.Scan() {
-		told = append(told, lines.Text())
-		if lines.Text() == "kesher: demo done" {
-			break
-		}
-	}
-	go func() { _, _ = io.Copy(io.Discard, out) }() // whatever comes after; the pipe must not block
 	all := strings.Join(told, "\n")
-	for _, want := range []string{"kesher: published the example catalog", "kesher: ready http://127.0.0.1:", "entered cart-abandonment", "NOT SENT", "no consent", "left cart-abandonment", "not taken: not_permitted"} {
+	for _, want := range []string{"kesher: published the example catalog", "kesher: ready http://127.0.0.1:", "entered cart-abandonment", "NOT SENT", "no consent", "left cart-abandonment", "Product Added not taken: not_permitted: event has no purpose that is permitted", "kesher: times are UTC"} {
 		if !strings.Contains(all, want) {
 			t.Errorf("nothing told of %q", want)
 		}
@@ -57,13 +42,50 @@ func TestTheDemoTellsWhatHappenedAndItsMailsCanBeRead(t *testing.T) {
 	if read < 20 {
 		t.Errorf("%d mails", read)
 	}
+}
+
+// The demo plays once; a later start says where things stand.
+func TestASecondStartPlaysTheDemoNoMoreAndSaysSo(t *testing.T) {
+	data := t.TempDir()
+	_, stop := serves(t, data, "kesher: demo done")
 	stop()
-	select {
-	case err := <-ended:
-		if err != nil {
-			t.Errorf("told to stop it says %v", err)
-		}
-	case <-time.After(time.Minute):
-		t.Fatal("it does not stop")
+	told, stop := serves(t, data, "kesher: see ")
+	defer stop()
+	all := strings.Join(told, "\n")
+	if !strings.Contains(all, "kesher: the demo was played before") || strings.Contains(all, "entered") {
+		t.Errorf("a second start tells\n%s", all)
 	}
+}
+
+// serves runs the demo until it has told a line that begins with last, and then
+// goes on serving. stop ends it, as a signal does.
+func serves(t *testing.T, data, last string) (told []string, stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	out, in := io.Pipe()
+	ended := make(chan error, 1)
+	go func() {
+		err := onebox.Run(ctx, onebox.Config{Data: data, Demo: true}, in, os.Stderr)
+		in.CloseWithError(io.EOF)
+		ended <- err
+	}()
+	lines := bufio.NewScanner(out)
+	for lines.Scan() {
+		told = append(told, lines.Text())
+		if strings.HasPrefix(lines.Text(), last) {
+			break
+		}
+	}
+	go func() { _, _ = io.Copy(io.Discard, out) }() // whatever comes after; the pipe must not block
+	return told, sync.OnceFunc(func() {
+		cancel()
+		select {
+		case err := <-ended:
+			if err != nil {
+				t.Errorf("told to stop it says %v", err)
+			}
+		case <-time.After(time.Minute):
+			t.Error("it does not stop")
+		}
+	})
 }

@@ -10,22 +10,16 @@ import (
 
 // feed gives one line to the flow that serves its kind over HTTP, with the
 // server's right. A line without an id gets one that its place makes, so that an
-// interrupted play repeats it. code is "" when the line was taken.
-func (b *Box) feed(ctx context.Context, l line) (code string, err error) {
+// interrupted play repeats it. Without a refusal the line was taken.
+func (b *Box) feed(ctx context.Context, l line) (*events.Refusal, error) {
 	if b.config.Demo && l.user != "" {
 		b.narrator.know(b.keys.Customer(l.user), l.user)
 	}
 	out, refusal, err := b.takeIn(ctx, l)
-	if err != nil {
-		return "", err
-	}
 	if refusal == nil {
 		refusal = out.Refused
 	}
-	if refusal != nil {
-		return string(refusal.Code), nil
-	}
-	return "", nil
+	return refusal, err
 }
 
 func (b *Box) takeIn(ctx context.Context, l line) (out collect.Outcome, refusal *events.Refusal, err error) {

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/kesher-io/kesher/events"
 	"github.com/kesher-io/kesher/shared/core/engine"
 	"github.com/kesher-io/kesher/shared/core/journey"
 )
@@ -74,8 +75,8 @@ func (n *narrator) decided(in engine.Input, res engine.Result) {
 }
 
 // refused tells that a call was not taken.
-func (n *narrator) refused(at time.Time, customer, what, code string) {
-	n.say(at.UnixMilli(), customer, fmt.Sprintf("%s not taken: %s", what, code))
+func (n *narrator) refused(at time.Time, customer, what string, refusal *events.Refusal) {
+	n.say(at.UnixMilli(), customer, fmt.Sprintf("%s not taken: %v", what, refusal))
 }
 
 func (n *narrator) say(at int64, customer, text string) {

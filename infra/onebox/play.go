@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/kesher-io/kesher/events"
 	"github.com/kesher-io/kesher/shared/core/ident"
 	"github.com/kesher-io/kesher/shared/core/item"
 	"github.com/kesher-io/kesher/shared/flow"
@@ -27,11 +28,11 @@ type player struct {
 	clock    *localclock.Clock
 	keys     ident.Keys
 	fire     func(context.Context, clock.Entry) error
-	feed     func(context.Context, line) (code string, err error)
+	feed     func(context.Context, line) (*events.Refusal, error)
 	drain    func(context.Context) error
 	tokens   flow.Tokens
 	parallel int
-	refused  func(line, string)
+	refused  func(line, *events.Refusal)
 
 	progress progress
 	seen     map[string]bool
@@ -105,9 +106,9 @@ func (p *player) round(ctx context.Context, lines []line, worked bool) error {
 	if err := p.catchUp(ctx, lines); err != nil {
 		return err
 	}
-	codes := make([]string, len(lines))
+	refusals := make([]*events.Refusal, len(lines))
 	err := p.each(len(lines), func(i int) (err error) {
-		codes[i], err = p.feed(ctx, lines[i])
+		refusals[i], err = p.feed(ctx, lines[i])
 		if err != nil {
 			err = fmt.Errorf("line %d: %w", lines[i].n, err)
 		}
@@ -116,16 +117,16 @@ func (p *player) round(ctx context.Context, lines []line, worked bool) error {
 	if err != nil {
 		return err
 	}
-	for i, code := range codes {
-		p.tally(lines[i], code)
+	for i, refusal := range refusals {
+		p.tally(lines[i], refusal)
 	}
 	return p.drain(ctx)
 }
 
 // tally counts a line: a refused one by its code, of the accepted ones a repeated
 // messageId once.
-func (p *player) tally(l line, code string) {
-	if code == "" {
+func (p *player) tally(l line, refusal *events.Refusal) {
+	if refusal == nil {
 		if p.first(l) {
 			p.progress.Accepted++
 		}
@@ -134,9 +135,9 @@ func (p *player) tally(l line, code string) {
 	if p.progress.Rejected == nil {
 		p.progress.Rejected = map[string]int{}
 	}
-	p.progress.Rejected[code]++
+	p.progress.Rejected[string(refusal.Code)]++
 	p.refusals = append(p.refusals, l.n)
-	p.refused(l, code)
+	p.refused(l, refusal)
 }
 
 // first says whether no line with the id was taken before.

@@ -104,6 +104,8 @@ func stampOf(it *item.Item) (time.Time, bool) {
 // everybody's clock is the wall again.
 func (b *Box) playDemo(ctx context.Context) error {
 	if b.demo.Done {
+		fmt.Fprintln(b.out, "kesher: the demo was played before; all goes on where it stood")
+		b.showAround()
 		return nil
 	}
 	shifted, err := shift(events.Demo(), b.demo.End)
@@ -123,9 +125,13 @@ func (b *Box) playDemo(ctx context.Context) error {
 	if err := b.put(ctx, demoKey, b.demo); err != nil {
 		return err
 	}
-	fmt.Fprintf(b.out, "kesher: demo done\nkesher: see %s/ and %s/mailbox\n", b.base, b.base)
+	fmt.Fprintln(b.out, "kesher: demo done")
+	b.showAround()
 	return nil
 }
+
+// showAround names what there is to look at.
+func (b *Box) showAround() { fmt.Fprintf(b.out, "kesher: see %s/ and %s/mailbox\n", b.base, b.base) }
 
 // demoState says how the demo was shifted, so that an interrupted one goes on
 // with the very same lines.
@@ -219,12 +225,12 @@ func (b *Box) playWall(ctx context.Context, file io.Reader) error {
 			if err := b.sleepUntil(ctx, l.at); err != nil {
 				return err
 			}
-			code, err := b.feed(ctx, l)
+			refusal, err := b.feed(ctx, l)
 			if err != nil {
 				return fmt.Errorf("line %d: %w", l.n, err)
 			}
-			if code != "" {
-				b.tellRefused(l, code)
+			if refusal != nil {
+				b.tellRefused(l, refusal)
 			}
 			if l.at.After(latest) {
 				latest = l.at
@@ -274,7 +280,7 @@ func (b *Box) sleepUntil(ctx context.Context, at time.Time) error {
 }
 
 // tellRefused tells of a refused line, in the narrator's words.
-func (b *Box) tellRefused(l line, code string) {
+func (b *Box) tellRefused(l line, refusal *events.Refusal) {
 	if !b.config.Demo {
 		return
 	}
@@ -282,7 +288,7 @@ func (b *Box) tellRefused(l line, code string) {
 	if l.user == "" {
 		who = b.keys.Visitor(l.anon)
 	}
-	b.narrator.refused(l.at, who, l.typ, code)
+	b.narrator.refused(l.at, who, orElse(l.event, l.typ), refusal)
 }
 
 // Intake are the calls taken and refused so far: those of the play, or those of

@@ -12,19 +12,21 @@ import (
 
 // line is one line of a played file.
 type line struct {
-	n    int // from 1
-	raw  []byte
-	typ  string
-	at   time.Time // when it reaches Kesher, by the clock of its customer
-	user string
-	anon string
-	id   string // messageId; "" if the line has none
-	ids  []string
+	n     int // from 1
+	raw   []byte
+	typ   string
+	event string
+	at    time.Time // when it reaches Kesher, by the clock of its customer
+	user  string
+	anon  string
+	id    string // messageId; "" if the line has none
+	ids   []string
 }
 
 // head is what the player must know of a line; collect decodes the rest.
 type head struct {
 	Type         string          `json:"type"`
+	Event        string          `json:"event"`
 	UserID       string          `json:"userId"`
 	AnonymousID  string          `json:"anonymousId"`
 	PreviousID   string          `json:"previousId"`
@@ -44,7 +46,7 @@ func readLine(n int, raw []byte) line {
 	if json.Unmarshal(raw, &h) != nil {
 		return l
 	}
-	l.typ, l.user, l.anon, l.id = h.Type, h.UserID, h.AnonymousID, h.MessageID
+	l.typ, l.event, l.user, l.anon, l.id = h.Type, h.Event, h.UserID, h.AnonymousID, h.MessageID
 	if l.id == "" {
 		l.id = h.ResponseID
 	}

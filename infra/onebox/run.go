@@ -84,6 +84,7 @@ func (b *Box) greet() {
 	fmt.Fprintf(b.out, "kesher: public key %s\n", b.config.PublicKey)
 	fmt.Fprintf(b.out, "kesher: server key %s\n", b.config.ServerKey)
 	fmt.Fprintf(b.out, "kesher: ready %s\n", b.base)
+	fmt.Fprintln(b.out, "kesher: times are UTC")
 }
 
 // tick starts the function clock every virtual minute, and at least every
