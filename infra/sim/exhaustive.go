@@ -80,8 +80,8 @@ func (r Reference) Undisturbed() *Result { return Run(referenceSeed, r.options([
 // With is the life with these faults and no others.
 func (r Reference) With(faults ...Strike) *Result { return Run(referenceSeed, r.options(faults, nil)) }
 
-// Pair draws two of the single faults. Where the second strikes has moved by what
-// the first has changed; it strikes somewhere.
+// Pair draws two of the single faults. The second strikes where it is possible in
+// what the first has made of the life.
 func Pair(rng *rand.Rand, strikes []Strike) (a, b Strike) {
 	a, b = strikes[rng.IntN(len(strikes))], strikes[rng.IntN(len(strikes))]
 	return a, b

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"math"
 	"math/rand/v2"
+	"slices"
 )
 
 // Fault is one way in which the world lets Kesher down. To add one: name it here,
@@ -70,7 +71,8 @@ func swarm(rng *rand.Rand) map[Fault]float64 {
 	return rates
 }
 
-// Strike is one fault at one decision point: what the exhaustive part injects.
+// Strike is one fault at one decision point, or at the next one where it is
+// possible: what the exhaustive part injects.
 type Strike struct {
 	Point int
 	Fault Fault
@@ -86,8 +88,9 @@ func (w *World) strikes(possible ...Fault) Fault {
 			*w.scout = append(*w.scout, Strike{point, f})
 		}
 	}
-	for _, s := range w.plan {
-		if s.Point == point {
+	for i, s := range w.plan {
+		if point >= s.Point && slices.Contains(possible, s.Fault) {
+			w.plan = slices.Delete(slices.Clone(w.plan), i, i+1)
 			return w.struck(s.Fault)
 		}
 	}

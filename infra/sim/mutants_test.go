@@ -35,7 +35,7 @@ func Is(mutant string) bool { return name == mutant }
 const module = "github.com/kesher-io/kesher/"
 
 // mostSeeds a mutant may survive.
-const mostSeeds = 1000
+const mostSeeds = 3000
 
 // TestEveryMutantIsCaught: a simulator that finds nothing proves something only if
 // it finds what is there to be found.

@@ -36,7 +36,7 @@ func main() {
 	if *until {
 		o.Enough = 1
 		if s := sim.Play(*first, *seeds, o); len(s.Broken) > 0 {
-			fmt.Printf("after %d seeds: %s\n", s.Seeds, s.Broken[0].Violations[0])
+			fmt.Printf("after %d seeds, by seed %d: %s\n", s.Seeds, s.Broken[0].Seed, s.Broken[0].Violations[0])
 			os.Exit(1)
 		}
 		return
