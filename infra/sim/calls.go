@@ -1,0 +1,189 @@
+package sim
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/kesher-io/kesher/events"
+	"github.com/kesher-io/kesher/shared/core/token"
+	"github.com/kesher-io/kesher/shared/flow"
+	"github.com/kesher-io/kesher/shared/flow/collect"
+	"github.com/kesher-io/kesher/shared/flow/preferences"
+)
+
+// call is one call from outside, as an SDK makes it: the same again until it is
+// answered.
+type call struct {
+	name string
+	once bool // she has gone elsewhere by then: nobody repeats it
+	do   func(ctx context.Context, i *instance, at time.Time) error
+}
+
+func (p *person) at(at time.Time, c call) {
+	p.w.later(at, func() { p.make(c, at) })
+}
+
+func (p *person) make(c call, at time.Time) {
+	w := p.w
+	w.spawn(c.name, p.key, func(ctx context.Context, i *instance) error { return c.do(ctx, i, at) }, func(err error) {
+		switch {
+		case err != nil && c.once:
+		case err != nil:
+			w.later(w.now.Add(time.Second+w.some(20*time.Second)), func() { p.make(c, at) })
+		case !c.once && w.strikes(CallRepeated) != "":
+			w.later(w.now.Add(w.some(10*time.Minute)), func() { p.make(c, at) })
+		}
+	})
+}
+
+var server = collect.Source{Kind: collect.Server, Name: "backend"}
+
+func (p *person) identify() call {
+	c := &events.Call{
+		Type: events.TypeIdentify, MessageID: p.message(), UserID: events.NewPersonal(p.id), AnonymousID: events.NewPersonal(p.anon),
+		Traits: events.Object{"email": p.email, "first_name": p.name},
+	}
+	return call{name: "identify", do: func(ctx context.Context, i *instance, at time.Time) error {
+		c.Timestamp = events.Time{Time: at}
+		if i.w.bytes {
+			return i.postJSON(ctx, "/v1/"+c.Type, c)
+		}
+		return p.answered(i.collect.Collect(ctx, c, server))
+	}}
+}
+
+// rename gives her another name at a time; the last one she gave counts.
+func (p *person) rename(at time.Time) call {
+	name := fmt.Sprintf("Name%s-%d", p.id, p.n)
+	if at.After(p.named) {
+		p.named, p.name = at, name
+	}
+	c := &events.Call{Type: events.TypeIdentify, MessageID: p.message(), UserID: events.NewPersonal(p.id), Traits: events.Object{"first_name": name}}
+	return call{name: "identify again", do: func(ctx context.Context, i *instance, at time.Time) error {
+		c.Timestamp = events.Time{Time: at}
+		if i.w.bytes {
+			return i.postJSON(ctx, "/v1/"+c.Type, c)
+		}
+		return p.answered(i.collect.Collect(ctx, c, server))
+	}}
+}
+
+// move gives her another address, by an identify like any other.
+func (p *person) move() call {
+	p.email = p.id + "@elsewhere.example"
+	p.had = append(p.had, p.email)
+	return p.identify()
+}
+
+func (p *person) track(event string, props map[string]any) call {
+	c := &events.Call{Type: events.TypeTrack, MessageID: p.message(), UserID: events.NewPersonal(p.id), Event: event, Properties: props}
+	return call{name: "track " + event, do: func(ctx context.Context, i *instance, at time.Time) error {
+		c.Timestamp = events.Time{Time: at}
+		if i.w.bytes {
+			return i.postJSON(ctx, "/v1/"+c.Type, c)
+		}
+		return p.answered(i.collect.Collect(ctx, c, server))
+	}}
+}
+
+func (p *person) grant(purpose, channel string) call {
+	return p.state(purpose, channel, "granted", false)
+}
+
+func (p *person) withdraw(purpose, channel string) call {
+	c := p.state(purpose, channel, "withdrawn", false)
+	do := c.do
+	c.do = func(ctx context.Context, i *instance, at time.Time) error {
+		err := do(ctx, i, at)
+		if err == nil {
+			p.w.watch.answeredWithdrawal(p, purpose+"/"+channel, at)
+		}
+		return err
+	}
+	return c
+}
+
+func (p *person) state(purpose, channel, state string, visitor bool) call {
+	c := &events.ConsentCall{
+		MessageID: p.message(), UserID: events.NewPersonal(p.id), Purpose: purpose, Channel: channel, State: state,
+		Evidence: &events.Evidence{Basis: "consent", Source: "sim"},
+	}
+	if visitor {
+		c.UserID, c.AnonymousID = events.Personal{}, events.NewPersonal(p.anon)
+	}
+	return call{name: state + " " + purpose, do: func(ctx context.Context, i *instance, at time.Time) error {
+		c.Time = events.Time{Time: at}
+		if i.w.bytes {
+			return i.postJSON(ctx, "/v1/consents", c)
+		}
+		return p.answered(i.collect.Consent(ctx, c, server))
+	}}
+}
+
+func (p *person) answer() call {
+	c := &events.SurveyResponse{Survey: "style", ResponseID: p.message(), UserID: events.NewPersonal(p.id), Answers: events.Object{"interests": []any{"outdoor"}}}
+	return call{name: "answers style", do: func(ctx context.Context, i *instance, at time.Time) error {
+		c.Time = events.Time{Time: at}
+		if i.w.bytes {
+			return i.postJSON(ctx, "/v1/surveys/"+c.Survey+"/responses", c)
+		}
+		return p.answered(i.collect.Respond(ctx, c, server))
+	}}
+}
+
+// request asks for a transactional mail by the API.
+func (p *person) request() call {
+	c := &events.MessageCall{MessageID: p.message(), UserID: events.NewPersonal(p.id), Template: "receipt"}
+	return call{name: "message receipt", do: func(ctx context.Context, i *instance, _ time.Time) error {
+		if i.w.bytes {
+			return i.postJSON(ctx, "/v1/messages", c)
+		}
+		return p.answered(i.collect.Message(ctx, c, server))
+	}}
+}
+
+func (p *person) erase() call {
+	return call{name: "erase", do: func(ctx context.Context, i *instance, _ time.Time) error {
+		_, err := i.erase.Erase(ctx, p.key)
+		return err
+	}}
+}
+
+// press presses the button in a mail, some time after it came.
+func (p *person) press(m *flow.Mail) {
+	t := token.Unsubscribe{Customer: p.key, Address: p.w.keys.Address(m.To), Message: m.ID, Purpose: "marketing", Topic: "cart"}
+	p.at(p.w.now.Add(p.w.some(3*time.Hour)), call{name: "presses unsubscribe", do: func(ctx context.Context, i *instance, at time.Time) error {
+		var err error
+		if i.w.bytes {
+			err = i.press(ctx, token.NewLinks(base, i.w.ring).Unsubscribe(t))
+		} else {
+			err = i.prefs.Unsubscribe(ctx, i.w.ring.MintUnsubscribe(t), preferences.ScopePurpose)
+		}
+		if err == nil {
+			p.w.watch.answeredWithdrawal(p, "marketing/email", at)
+		}
+		return err
+	}})
+}
+
+// answered tells what became of a call. A refusal is an answer.
+func (p *person) answered(out collect.Outcome, err error) error {
+	if err == nil && out.Refused != nil {
+		p.w.tell(p.key, "refused: %s", out.Refused.Code)
+	}
+	return err
+}
+
+// looks is a product viewed by a visitor.
+func (p *person) looks() call {
+	c := &events.Call{Type: events.TypeTrack, MessageID: p.message(), AnonymousID: events.NewPersonal(p.anon), Event: "Product Viewed", Properties: map[string]any{"product_id": p.product()}}
+	return call{name: "looks around", once: true, do: func(ctx context.Context, i *instance, at time.Time) error {
+		c.Timestamp = events.Time{Time: at}
+		out, err := i.collect.Collect(ctx, c, server)
+		if err == nil && out.Refused == nil {
+			p.looked[c.MessageID] = true
+		}
+		return p.answered(out, err)
+	}}
+}
