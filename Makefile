@@ -30,8 +30,8 @@ test: tools ## set up what is missing and run every test
 	@$(MAKE) --no-print-directory test-stack e2e
 
 check: ## vet, format, staticcheck, known vulnerabilities and module checks
-	go vet $(PACKAGES)
-	go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 $(PACKAGES)
+	@echo go vet && go vet $(PACKAGES)
+	@echo staticcheck && go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 $(PACKAGES)
 	@echo infra/tools/vulns && infra/tools/vulns $(PACKAGES)
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "format these with gofmt -w" >&2; exit 1; }
 	go mod tidy -diff
