@@ -129,6 +129,9 @@ func (v *eraseVerb) Run(s *session) error {
 
 func writeReceipt(s *session, r *erase.Receipt) error {
 	fmt.Fprintf(s.out, "erased   %s at %s, %d items deleted\n", r.Customer, r.Erased.Format("2006-01-02 15:04:05Z07:00"), r.Deleted)
+	if r.Deleted == 0 {
+		fmt.Fprintln(s.err, "kesher: nothing was stored of this customer (a userId is case-sensitive)")
+	}
 	for _, k := range r.Kept {
 		fmt.Fprintf(s.out, "kept     %s\n", k)
 	}

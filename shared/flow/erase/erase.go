@@ -94,7 +94,11 @@ func (s *Service) Erase(ctx context.Context, customer string) (*Receipt, error) 
 		if err != nil {
 			return nil, fmt.Errorf("erase: %w", err)
 		}
-		return s.finish(ctx, c, len(ops))
+		deleted := 0 // beside what is written in her place
+		if c.stored != nil {
+			deleted = 1
+		}
+		return s.finish(ctx, c, deleted)
 	}
 	return nil, fmt.Errorf("erase: written by others all the time: %w", flow.ErrThrottled)
 }

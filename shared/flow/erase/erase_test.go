@@ -279,10 +279,10 @@ func TestOneMachineForgetsItsTracesUntilNothingIsLeft(t *testing.T) {
 	}
 }
 
-func TestErasingSomebodyUnknownLeavesATombstone(t *testing.T) {
+func TestErasingSomebodyUnknownLeavesATombstoneAndDeletesNothing(t *testing.T) {
 	w := newWorld(t)
 	r := w.erased()
-	if g, _ := w.gate(); r.Epoch != 1 || g.Erased == 0 {
+	if g, _ := w.gate(); r.Epoch != 1 || g.Erased == 0 || r.Deleted != 0 {
 		t.Fatalf("receipt %+v, gate %+v", r, g)
 	}
 }
