@@ -50,7 +50,7 @@ func (h *handler) authenticated(serve func(http.ResponseWriter, *http.Request, t
 		src, ok := h.source(r, body)
 		if !ok {
 			w.Header().Set("WWW-Authenticate", `Basic realm="kesher"`)
-			fail(w, http.StatusUnauthorized, events.Refuse(events.Unauthorized, "", "needs a key: as the user name of Basic authorization, or as writeKey"))
+			fail(w, http.StatusUnauthorized, events.Refuse(events.Unauthorized, "", "needs a valid key: as the user name of Basic authorization, or as writeKey"))
 			return
 		}
 		serve(w, r, taken{body, src})

@@ -56,7 +56,7 @@ func (h *handler) profile(path, summary string, answers any, read func(ctx conte
 			case err != nil:
 				h.broken(w, err)
 			case v == nil:
-				fail(w, http.StatusNotFound, events.Refuse(events.NotFound, "userId", "is nobody who is known"))
+				fail(w, http.StatusNotFound, events.Refuse(events.NotFound, "userId", "belongs to nobody who is known"))
 			default:
 				answer(w, http.StatusOK, v)
 			}

@@ -38,7 +38,7 @@ func (h *handler) exportPerson(r *http.Request) (any, error) {
 	}
 	export, err := h.Collect.Export(r.Context(), p.UserID)
 	if err == nil && export == nil {
-		err = events.Refuse(events.NotFound, "userId", "is nobody who is known")
+		err = events.Refuse(events.NotFound, "userId", "belongs to nobody who is known")
 	}
 	return export, err
 }

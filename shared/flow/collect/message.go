@@ -40,7 +40,7 @@ func (s *Service) message(ctx context.Context, rel *release.Release, c *events.M
 		return Outcome{}, err
 	}
 	if st.Profile == nil || st.Gate.Erased != 0 {
-		return refused(events.Refuse(events.UnknownUser, "userId", "is nobody who is known")), nil
+		return refused(events.Refuse(events.UnknownUser, "userId", "belongs to nobody who is known")), nil
 	}
 	id := c.MessageID
 	if id == "" {
