@@ -86,7 +86,11 @@ func (c *compiler) declared(event string, where Pos) map[string]plan.Type {
 	case ok:
 	case slices.Contains(ownEvents, event):
 	default:
-		c.report(where, fmt.Sprintf("plan.yaml declares no event %q", event), didYouMean(event, slices.Sorted(maps.Keys(c.names.Plan.Events))))
+		names := slices.Sorted(maps.Keys(c.names.Plan.Events))
+		c.report(where, fmt.Sprintf("plan.yaml declares no event %q", event), didYouMean(event, names))
+		if near, ok := plan.Nearest(event, names); ok { // so that the slip is not told again for each property
+			e = c.names.Plan.Events[near]
+		}
 	}
 	if e.Properties == nil {
 		return map[string]plan.Type{}

@@ -81,6 +81,13 @@ var footerTexts = map[string]footerText{
 	},
 }
 
+// Speaks says whether what Kesher itself says under a mail is there in a language;
+// elsewhere it is in English.
+func Speaks(lang string) bool {
+	_, ok := footerTexts[base(lang)]
+	return ok
+}
+
 func footerIn(lang string) footerText {
 	if t, ok := footerTexts[base(lang)]; ok {
 		return t

@@ -18,8 +18,8 @@ func (ch *checker) checkJourneys() {
 			ch.problem(from.File, path("name"), fmt.Sprintf("%s has the name %q too", other, from.Def.Name), "give each journey its own")
 		}
 		seen[from.Def.Name] = from.File
-		if len(sends(from.Def.Steps)) > 0 && from.Def.Purpose != "" {
-			senders[from.Def.Purpose] = from.File
+		if purpose := ch.meant(from.Def).Purpose; len(sends(from.Def.Steps)) > 0 && purpose != "" {
+			senders[purpose] = from.File
 		}
 		if !ch.catalog.Broken(from.File) {
 			ch.journey(from.File, from.Def)
@@ -50,6 +50,7 @@ func (ch *checker) journey(file string, def journey.Definition) {
 		ch.problem(file, path("name"), fmt.Sprintf("a journey can't be called %q", def.Name), "Kesher has one of that name")
 	}
 	ch.journeyNames(file, def)
+	def = ch.meant(def)
 	j, problems := journey.Compile(def, journey.Names{Plan: &ch.catalog.Plan, Surveys: ch.surveys})
 	for _, p := range problems {
 		ch.problemAt(file, p.At, p.What, p.Do)
@@ -68,6 +69,19 @@ func (ch *checker) journey(file string, def journey.Definition) {
 	if j != nil {
 		ch.exits(file, j)
 	}
+}
+
+// meant is the journey for the purpose that a misspelt one is nearest to: the slip
+// is told once, not again wherever the purpose counts.
+func (ch *checker) meant(def journey.Definition) journey.Definition {
+	purposes := ch.catalog.Plan.Purposes
+	if _, declared := purposes[def.Purpose]; declared {
+		return def
+	}
+	if near, ok := plan.Nearest(def.Purpose, slices.Sorted(maps.Keys(purposes))); ok {
+		def.Purpose = near
+	}
+	return def
 }
 
 func (ch *checker) findTemplate(name string) (source.Template, bool) {

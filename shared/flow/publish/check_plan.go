@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/kesher-io/kesher/shared/core/message"
 	"github.com/kesher-io/kesher/shared/core/plan"
 )
 
@@ -119,5 +120,10 @@ func (ch *checker) checkSettings() {
 			ch.problem(fileSettings, path("brand", "languages", fmt.Sprint(i)), fmt.Sprintf("the language %q stands here twice", lang), "delete it")
 		}
 		seen[strings.ToLower(lang)] = true
+		if !message.Speaks(lang) {
+			ch.warn(fileSettings, path("brand", "languages", fmt.Sprint(i)),
+				fmt.Sprintf("Kesher has no words of its own in %q: footers, pages and confirmations are in English there", lang),
+				"see that your customers, and the law, accept that")
+		}
 	}
 }

@@ -113,10 +113,9 @@ settings.yaml:5:7: "drop 24h" is no rule for late messages (write send, or drop 
 	{"no purpose, no publish", []change{{"journeys/cart.yaml", "purpose: marketing\n", ""}},
 		"journeys/cart.yaml:1:1: `purpose` is missing (add it)"},
 	{"an unknown purpose", []change{{"journeys/cart.yaml", "purpose: marketing", "purpose: marketin"}},
-		`journeys/cart.yaml:2:10: plan.yaml declares no purpose "marketin" (did you mean marketing?)` + "\n" +
-			`settings.yaml:2:1: there is no sender for "marketin", and journeys/cart.yaml sends for it (add marketin: Shop <address>)` + "\n" +
-			`templates/reminder/body.he.html:1:1: cart may not read profile.first_name: its purposes are [service marketing] (add one of them to the journey's ` + "`uses`)\n" +
-			`templates/reminder/body.html:1:1: cart may not read profile.first_name: its purposes are [service marketing] (add one of them to the journey's ` + "`uses`)"},
+		`journeys/cart.yaml:2:10: plan.yaml declares no purpose "marketin" (did you mean marketing?)`},
+	{"a misspelt event is told once", []change{{"journeys/cart.yaml", "event: Product Added", "event: Product Aded"}},
+		`journeys/cart.yaml:6:10: plan.yaml declares no event "Product Aded" (did you mean Product Added?)`},
 	{"a purpose that contacts nobody", []change{{"journeys/cart.yaml", "purpose: marketing\nuses: [personalization]", "purpose: personalization\nuses: [marketing]"}},
 		`journeys/cart.yaml:2:10: the purpose "personalization" contacts nobody, but the journey sends mails (choose a purpose with contact: [email]; name this one in ` + "`uses`)\n" +
 			`settings.yaml:2:1: there is no sender for "personalization", and journeys/cart.yaml sends for it (add personalization: Shop <address>)`},
@@ -235,6 +234,9 @@ settings.yaml:5:7: "drop 24h" is no rule for late messages (write send, or drop 
 		`offers.yaml:1:94: warning: no trait lists the value "outdor", so perhaps nobody gets this (did you mean outdoor?)`},
 	{"a text only in the second language", []change{{"notices/newsletter.yaml", "{en: Send me offers.}", "{he: כן}"}},
 		"notices/newsletter.yaml:2:1: there is no text in en, the brand's first language (add en: ...)"},
+	{"a language that Kesher does not speak", []change{{"settings.yaml", "languages: [en, he]", "languages: [en, he, fr-CA]"}},
+		`settings.yaml:1:71: warning: Kesher has no words of its own in "fr-CA": footers, pages and confirmations are in English there (see that your customers, and the law, accept that)` + "\n" +
+			`templates/reminder/meta.yaml:1:1: warning: the template "reminder" has no body in fr-CA (write body.fr-CA.mjml; until then it is sent in en)`},
 	{"a language that the brand does not speak", []change{{"notices/newsletter.yaml", "{en: Send me offers.}", "{en: Yes, fr: Oui}"}},
 		`notices/newsletter.yaml:2:21: warning: nobody reads this: the brand does not speak "fr" (known: en, he)`},
 }
