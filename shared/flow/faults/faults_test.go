@@ -19,7 +19,7 @@ const dana = "a0ffee"
 var (
 	ctx = context.Background()
 	run = item.C(dana, item.RunSK("cart", ""))
-	bad = errors.New("can't be read")
+	errBad = errors.New("can't be read")
 )
 
 type bench struct {
@@ -45,7 +45,7 @@ func (b *bench) put(it item.Item) {
 
 func (b *bench) record(v, epoch int64) {
 	b.Helper()
-	if err := b.Record(ctx, "journey", &item.Item{Key: run, V: v, E: epoch}, bad); err != nil {
+	if err := b.Record(ctx, "journey", &item.Item{Key: run, V: v, E: epoch}, errBad); err != nil {
 		b.Fatal(err)
 	}
 }
