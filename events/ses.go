@@ -117,6 +117,10 @@ const (
 	BounceUndetermined = "Undetermined"
 )
 
+// ComplaintNotSpam is the SESComplaintInfo.FeedbackType that takes a complaint back
+// (RFC 5965 section 3.5, IANA's registry of feedback types).
+const ComplaintNotSpam = "not-spam"
+
 // SESBounceInfo: the mail came back.
 type SESBounceInfo struct {
 	BounceType        string         `json:"bounceType"`
@@ -126,8 +130,8 @@ type SESBounceInfo struct {
 	FeedbackID        string         `json:"feedbackId"`
 }
 
-// SESComplaintInfo: the recipient called the mail spam. FeedbackType may be
-// "not-spam", which takes one back (RFC 5965 and IANA's registry).
+// SESComplaintInfo: the recipient called the mail spam, or took that back with
+// ComplaintNotSpam.
 type SESComplaintInfo struct {
 	ComplainedRecipients []SESRecipient `json:"complainedRecipients"`
 	Timestamp            time.Time      `json:"timestamp"`

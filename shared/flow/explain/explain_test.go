@@ -250,6 +250,30 @@ func TestConsentChangesStandInTheStoryOfTheJourneysThatRelyOnThem(t *testing.T) 
 	}
 }
 
+func TestABounceAndAComplaintStandInTheStory(t *testing.T) {
+	w := newWorld(t, cart())
+	w.stores(dana, "Email Bounced", map[string]any{"email_id": "m-0", "bounce_type": "Permanent"})
+	w.stores(dana, "Email Marked as Spam", map[string]any{"email_id": "m-1", "feedback_type": "abuse"})
+	w.stores(dana, "Email Bounced", map[string]any{"email_id": "m-2", "bounce_type": "Transient"})
+	w.stores(dana, "Email Marked as Spam", map[string]any{"email_id": "m-2", "feedback_type": "not-spam"})
+	lines := w.explain("cart")
+	got := map[string]bool{}
+	for _, l := range lines {
+		got[l.Sentence()] = true
+	}
+	for _, want := range []string{
+		"a mail to her bounced: nothing more is sent to that address", "she reported a mail as spam: nothing more is sent to that address",
+		"a mail to her bounced, this once", "she says that a mail is no spam",
+	} {
+		if !got[want] {
+			t.Errorf("nothing told of %q in\n%s", want, explain.Text(lines))
+		}
+	}
+	if lines[0].Values[explain.ValueMessage] != "m-0" {
+		t.Fatalf("got %+v", lines[0])
+	}
+}
+
 func TestLinesAreInTheOrderOfTimeAndSayNothingAsEmptyLists(t *testing.T) {
 	w := newWorld(t, cart())
 	w.happens(dana, "Product Added", tent)

@@ -118,13 +118,12 @@ func (s *Service) suppress(ctx context.Context, r *report) error {
 }
 
 // refusing are the recipients who must not be mailed again, and why. A transient
-// bounce is none: SES gave up this once. "not-spam" takes a complaint back (RFC
-// 5965 section 3.5, IANA's registry of feedback types).
+// bounce is none: SES gave up this once.
 func (r *report) refusing() ([]events.SESRecipient, string) {
 	switch b, c := r.Detail.Bounce, r.Detail.Complaint; {
 	case r.kind == events.SESBounce && b.BounceType == events.BouncePermanent:
 		return b.BouncedRecipients, consent.SuppressBounce
-	case r.kind == events.SESComplaint && c.FeedbackType != "not-spam":
+	case r.kind == events.SESComplaint && c.FeedbackType != events.ComplaintNotSpam:
 		return c.ComplainedRecipients, consent.SuppressComplaint
 	}
 	return nil, ""
