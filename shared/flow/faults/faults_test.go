@@ -17,8 +17,8 @@ import (
 const dana = "a0ffee"
 
 var (
-	ctx = context.Background()
-	run = item.C(dana, item.RunSK("cart", ""))
+	ctx    = context.Background()
+	run    = item.C(dana, item.RunSK("cart", ""))
 	errBad = errors.New("can't be read")
 )
 
