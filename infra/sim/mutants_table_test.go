@@ -91,8 +91,6 @@ var mutants = []mutant{
 	{"tombstone not read", []edit{
 		{advanceState, "	c.erased = c.gate.Erased != 0\n", "	c.erased = c.gate.Erased != 0 && !MUTANT\n"},
 		{"shared/flow/advance/advance.go", "c == nil || in.Epoch < c.epoch {", "c == nil || in.Epoch < c.epoch && !MUTANT {"}}},
-	{"runs of before an erasure go on", []edit{{advanceState,
-		"return r.item.E < c.epoch })", "return r.item.E < c.epoch && !MUTANT })"}}},
 	{"exit ends a run whose message is due", []edit{{decide,
 		"	if d.run.Out != nil {\n		d.exitLater(f)", "	if d.run.Out != nil && !MUTANT {\n		d.exitLater(f)"}}},
 	{"hold forgets the exit", []edit{{decide,
