@@ -89,7 +89,7 @@ func (o *watch) change(t *task, c *item.Change) {
 	case strings.HasPrefix(sk, item.PrefixRun):
 		o.run(t, customer, c)
 	case strings.HasPrefix(sk, item.PrefixMsg):
-		o.message(customer, c)
+		o.message(t, customer, c)
 	case strings.HasPrefix(sk, item.PrefixEvent) && c.New != nil && c.Old != nil && c.Old.E == c.New.E && !bytes.Equal(c.Old.Body, c.New.Body):
 		o.w.violate(customer, "%s was written over", sk)
 	case strings.HasPrefix(sk, item.PrefixEvent) && c.New != nil && c.Old == nil:

@@ -123,7 +123,7 @@ func (o *watch) timer(t *task, customer string, before, after *engine.Run, bad f
 }
 
 // message sees MSG change.
-func (o *watch) message(customer string, c *item.Change) {
+func (o *watch) message(t *task, customer string, c *item.Change) {
 	if c.New == nil {
 		return
 	}
@@ -138,9 +138,9 @@ func (o *watch) message(customer string, c *item.Change) {
 	l := o.letter(after.ID)
 	if after.State == message.Unknown && before.State != message.Unknown && l.claimer != nil {
 		switch c := l.claimer; {
-		case l.atWork(nil):
+		case l.atWork(t):
 			o.w.violate(customer, "message %s is unknown, and whoever claimed it is at work on it", after.ID)
-		case c.ended && !c.dead && c.err == nil && !l.unclear:
+		case c != t && c.ended && !c.dead && c.err == nil && !l.unclear:
 			o.w.violate(customer, "message %s is unknown, and whoever claimed it was never in doubt", after.ID)
 		}
 	}

@@ -118,6 +118,27 @@ func TestAServiceMessageMayBeResentOnceAfterItsLease(t *testing.T) {
 	}
 }
 
+// The first try may have been accepted: whatever the second one's refusal says of
+// itself, it says nothing of the first.
+func TestARefusedSecondTryLeavesTheMessageUnknownAndIsTheLast(t *testing.T) {
+	for _, second := range []flow.Outcome{flow.OutcomeMessageFatal, flow.OutcomeSenderWide, flow.OutcomeNotAccepted} {
+		w := newWorld(t)
+		w.mailer.answer = func(flow.Mail) error { return errors.New("no answer") }
+		key, id := w.due("receipt")
+		w.deliver(key)
+		w.clock.Advance(openEnded + leaseMargin)
+		w.mailer.answer = refuses(second, "refused")
+		w.deliver(key)
+		w.expect(id, message.Unknown, message.ReasonLease)
+		w.mailer.answer = nil
+		w.clock.Advance(24 * time.Hour)
+		w.deliver(key)
+		if w.mailer.tries != 2 {
+			t.Errorf("outcome %v: tried %d times", second, w.mailer.tries)
+		}
+	}
+}
+
 func TestWhatWasSurelyNotAcceptedIsTriedAgainLaterAndLater(t *testing.T) {
 	w := newWorld(t)
 	w.mailer.answer = refuses(flow.OutcomeNotAccepted, "Throttling")

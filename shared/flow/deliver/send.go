@@ -39,7 +39,9 @@ func (w *work) send(ctx context.Context, v *view, verdict message.Verdict) (done
 		return false, unclear(err)
 	}
 	mail, lang, err := l.write()
-	if err != nil {
+	if err != nil && v.again() {
+		return true, w.doubt(ctx, v, &flow.SendError{Outcome: flow.OutcomeMessageFatal, Code: message.ReasonRender})
+	} else if err != nil {
 		return true, w.failed(ctx, v, message.ReasonRender, err)
 	}
 	sendCtx, cancel := context.WithTimeout(ctx, sendTimeout)
@@ -73,6 +75,9 @@ func (w *work) refused(ctx context.Context, v *view, failure error) error {
 	if w.Log != nil {
 		w.Log.Warn("send", "id", v.due.Message, "outcome", refusal.Outcome, "code", refusal.Code)
 	}
+	if refusal.Outcome != flow.OutcomeUnknown && v.again() {
+		return w.doubt(ctx, v, refusal)
+	}
 	switch refusal.Outcome {
 	case flow.OutcomeMessageFatal:
 		return w.failed(ctx, v, refusal.Code, failure)
@@ -82,6 +87,20 @@ func (w *work) refused(ctx context.Context, v *view, failure error) error {
 		return w.backOff(ctx, v)
 	}
 	return w.unknown(ctx, v)
+}
+
+// again: this is the message's second try. The first one's claim stood in the gate.
+func (v *view) again() bool { return message.ClaimOf(&v.gate, v.due.Message) != nil }
+
+// doubt: the second try was refused, and whether the first one was accepted nobody
+// knows. Neither `failed` nor a third try would be right.
+func (w *work) doubt(ctx context.Context, v *view, refusal *flow.SendError) error {
+	if refusal.Outcome == flow.OutcomeSenderWide {
+		if _, err := w.Pacer.setBrake(ctx, refusal.Code); err != nil {
+			return err
+		}
+	}
+	return w.store(ctx, v, v.outcome(message.Verdict{Action: message.DontKnow, Reason: message.ReasonLease}), true)
 }
 
 // failed: the message will never be accepted. Nobody saw it, so its place under
