@@ -21,6 +21,7 @@ type letter struct {
 	claims   int
 	accepted int
 	claimer  *task
+	claimed  int  // World.writes at the last claim
 	unclear  bool // SES gave no clear answer
 }
 
@@ -113,7 +114,7 @@ func (o *watch) claim(t *task, customer string, gate *item.Item, g *consent.Gate
 	if l.atWork(t) {
 		bad("whoever claimed it before is at work on it")
 	}
-	l.purpose, l.claimer = send.Purpose, t
+	l.purpose, l.claimer, l.claimed = send.Purpose, t, o.w.writes
 	l.claims++
 	marketing := send.Purpose != "service"
 	o.exits(t, run, customer, gate.E, bad)
