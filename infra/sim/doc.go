@@ -37,10 +37,17 @@
 // for 10. SES accepts a mail at the call or not at all, never later. Two versions of
 // the binary, restore, rollback, migration and broadcasts join with what builds them.
 //
-// One thing is known and let pass: two workers on one message, an exit that falls
+// Two things are known and let pass. Two workers on one message, an exit that falls
 // between their reads, so that one skips what the other sends, who then dies before
 // it can say so, and not one report of SES arriving. The message says `skipped` then,
-// and one mail has left.
+// and one mail has left. And a service mail of a second id at a shared address goes
+// by what stood at the address when it was read: GATE's version covers its owner.
+//
+// # Figures
+//
+// On two cores of the machine it was built on: `make sim` (20 customers) 35 seeds a
+// second, `go run ./infra/sim/cmd -people 4` 200; each planted bug within 1 to 2,500
+// seeds, half of them within 9 (go test -v -run Mutant ./infra/sim).
 //
 // # To add a fault
 //
