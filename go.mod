@@ -11,7 +11,7 @@ require (
 	github.com/aws/aws-sdk-go-v2/credentials v1.21.0 // a function's credentials
 	github.com/aws/aws-sdk-go-v2/service/dynamodb v1.74.0 // the store on AWS
 	github.com/aws/aws-sdk-go-v2/service/eventbridge v1.55.10 // events out
-	github.com/aws/aws-sdk-go-v2/service/lambda v1.114.3 // call functions, reach the console function
+	github.com/aws/aws-sdk-go-v2/service/lambda v1.114.3 // the command reaches the console function
 	github.com/aws/aws-sdk-go-v2/service/secretsmanager v1.50.11 // the stack's secret
 	github.com/aws/aws-sdk-go-v2/service/sesv2 v1.79.8 // mail out
 	github.com/aws/aws-sdk-go-v2/service/ssm v1.82.0 // API keys

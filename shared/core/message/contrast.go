@@ -73,6 +73,14 @@ func colorOr(value string, otherwise rgb) rgb {
 	return otherwise
 }
 
+// Contrast is WCAG's ratio of two colours as CSS writes them; false if one is none
+// that is known here.
+func Contrast(a, b string) (ratio float64, ok bool) {
+	x, known := parseColor(a)
+	y, too := parseColor(b)
+	return contrast(x, y), known && too
+}
+
 // contrast is WCAG's ratio of the relative luminances, 1 to 21.
 func contrast(a, b rgb) float64 {
 	x, y := luminance(a), luminance(b)
