@@ -1,6 +1,7 @@
 package journey
 
 import (
+	"slices"
 	"time"
 
 	"github.com/kesher-io/kesher/shared/core/condition"
@@ -111,6 +112,17 @@ func (j *Journey) Enters(f fact.Fact) bool {
 		return e.Consent != nil && e.Consent.matches(f) || e.Event == f.Name
 	}
 	return false
+}
+
+// Heeds says whether a fact of this kind and name could move a run under way: as
+// one of its exits, or by coming where a step waits for it. It does not evaluate
+// conditions.
+func (j *Journey) Heeds(f fact.Fact) bool {
+	if f.Kind != fact.KindEvent && f.Kind != fact.KindConsent {
+		return false
+	}
+	return slices.ContainsFunc(j.Exits, func(x CompiledExit) bool { return x.Event == f.Name }) ||
+		slices.ContainsFunc(j.Nodes, func(n Node) bool { return n.Kind == KindWaitFor && n.Event == f.Name })
 }
 
 func (c *ConsentEntry) matches(f fact.Fact) bool {

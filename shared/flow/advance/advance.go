@@ -42,7 +42,11 @@ func (s *Service) Fact(ctx context.Context, customer string, in Fact) error {
 	if err != nil || c == nil || in.Epoch < c.epoch {
 		return err
 	}
-	for _, key := range c.interested(&in.Fact) {
+	keys, err := c.interested(ctx, &in.Fact)
+	if err != nil {
+		return err
+	}
+	for _, key := range keys {
 		if err := s.decide(ctx, c, key, trigger{fact: &in}); err != nil {
 			return fmt.Errorf("journey %s: %w", key.journey, err)
 		}

@@ -452,6 +452,14 @@ func TestAFactThatConcernsNobodyCostsOneQuery(t *testing.T) {
 	if counted.Gets != 1 {
 		t.Fatalf("%d reads for an entry, want one", counted.Gets)
 	}
+	b.happens("Coupon Clipped", nil)
+	if counted.Gets != 1 {
+		t.Fatalf("%d reads for what the run under way does not heed", counted.Gets-1)
+	}
+	b.happens("Product Viewed", nil) // some step waits for it
+	if counted.Gets != 2 {
+		t.Fatalf("%d reads, want one for what a run heeds", counted.Gets-1)
+	}
 }
 
 // I07: a visitor has no runs, so nothing of hers is ever mailed.

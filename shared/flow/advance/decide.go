@@ -110,17 +110,13 @@ func (s *Service) versions(ctx context.Context, c *customerState, name string, i
 	if r == nil {
 		return nil
 	}
-	if r.Release == c.live.ID && in.Live.Journey != nil {
+	j, rel, err := c.walked(ctx, r)
+	if err != nil {
+		return err
+	}
+	if rel == c.live {
 		in.Walk = in.Live
 		return nil
-	}
-	rel, err := s.Releases.Get(ctx, r.Release)
-	if err != nil {
-		return fmt.Errorf("release %s of run %s: %w", r.Release, r.ID, err)
-	}
-	j := rel.Journeys[name]
-	if j == nil {
-		return fmt.Errorf("release %s of run %s has no such journey", rel.ID, r.ID)
 	}
 	in.Walk, err = c.version(ctx, j, rel, in.Clock, f)
 	return err

@@ -2,6 +2,7 @@ package advance
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"sort"
@@ -24,6 +25,7 @@ import (
 // input. Items of an older epoch than the gate's count as absent.
 type customerState struct {
 	store    flow.Store
+	releases flow.Releases
 	customer string
 	live     *release.Release
 	epoch    int64
@@ -62,9 +64,14 @@ func (r *storedRun) key() runKey { return runKey{r.doc.Journey, r.doc.Key} }
 // customer moves on, or if f concerns no run and no journey of hers, which most
 // facts do. f is nil when a run of hers is the cause.
 func (s *Service) open(ctx context.Context, customer string, live *release.Release, f *fact.Fact) (*customerState, error) {
-	c := &customerState{store: s.Store, customer: customer, live: live}
-	if err := c.readRuns(ctx); err != nil || f != nil && len(c.interested(f)) == 0 {
+	c := &customerState{store: s.Store, releases: s.Releases, customer: customer, live: live}
+	if err := c.readRuns(ctx); err != nil {
 		return nil, err
+	}
+	if f != nil {
+		if keys, err := c.interested(ctx, f); err != nil || len(keys) == 0 {
+			return nil, err
+		}
 	}
 	if err := c.readGate(ctx); err != nil || c.erased {
 		return nil, err
@@ -146,12 +153,19 @@ func (c *customerState) profile(ctx context.Context) (*profile.Profile, error) {
 	return c.read, nil
 }
 
-// interested are the passages that a fact may concern: every run under way, and
-// every journey it may enter. Always in the same order.
-func (c *customerState) interested(f *fact.Fact) []runKey {
+// interested are the passages that a fact may concern: every run under way whose
+// journey heeds it, and every journey it may enter. Always in the same order.
+func (c *customerState) interested(ctx context.Context, f *fact.Fact) ([]runKey, error) {
 	var keys []runKey
 	for _, run := range c.runs {
-		if run.live() {
+		if !run.live() {
+			continue
+		}
+		j, _, err := c.walked(ctx, &run.doc)
+		if err != nil {
+			return nil, err
+		}
+		if j.Heeds(*f) {
 			keys = append(keys, run.key())
 		}
 	}
@@ -163,7 +177,23 @@ func (c *customerState) interested(f *fact.Fact) []runKey {
 		}
 	}
 	sort.Slice(keys, func(a, b int) bool { return keys[a].sk() < keys[b].sk() })
-	return keys
+	return keys, nil
+}
+
+// walked is the definition that a run walks: that of the release it entered by.
+func (c *customerState) walked(ctx context.Context, r *engine.Run) (*journey.Journey, *release.Release, error) {
+	rel := c.live
+	if r.Release != c.live.ID {
+		var err error
+		if rel, err = c.releases.Get(ctx, r.Release); err != nil {
+			return nil, nil, fmt.Errorf("release %s of run %s: %w", r.Release, r.ID, err)
+		}
+	}
+	j := rel.Journeys[r.Journey]
+	if j == nil {
+		return nil, nil, fmt.Errorf("release %s of run %s has no such journey", rel.ID, r.ID)
+	}
+	return j, rel, nil
 }
 
 // version is what one version of a journey may see now.
