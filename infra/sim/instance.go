@@ -38,7 +38,7 @@ type instance struct {
 		read    time.Time
 	}
 	seq  int64       // last arrival number given
-	jobs chan func() // one goroutine works them: its stack has grown once and for all
+	jobs chan func() // a goroutine works them
 
 	journey  *journeyfn.Handler
 	deliver  *deliverfn.Handler
@@ -76,7 +76,7 @@ func (w *World) instance(t *task) *instance {
 func (w *World) retire(t *task) {
 	t.inst.task = nil
 	if t.dead || len(w.idle) == maxIdle {
-		close(t.inst.jobs)
+		dismiss(t.inst.jobs)
 		return
 	}
 	w.idle = append(w.idle, t.inst)
@@ -86,12 +86,7 @@ func (w *World) retire(t *task) {
 const maxIdle = 8
 
 func (w *World) start() *instance {
-	i := &instance{w: w, jobs: make(chan func(), 1)}
-	go func() {
-		for job := range i.jobs {
-			job()
-		}
-	}()
+	i := &instance{w: w, jobs: engage()}
 	p, releases := &ports{i}, &releasesPort{i}
 	writer := consents.Writer{Store: p, Clock: p, Tokens: p, Keys: w.keys}
 	i.counts = &insights.Counter{Store: p}
@@ -115,6 +110,35 @@ func (w *World) start() *instance {
 		Store: p, Clock: p, Tokens: p, Releases: releases, Keys: w.keys, Ring: w.ring, Consents: writer, Collect: i.collect, Counts: i.counts,
 	}
 	return i
+}
+
+// pool holds the goroutines that instances have left: their stacks have grown
+// once and for all.
+var pool = make(chan chan func(), 64)
+
+// engage returns where a goroutine takes what it is to do, one at a time.
+func engage() chan func() {
+	select {
+	case jobs := <-pool:
+		return jobs
+	default:
+	}
+	jobs := make(chan func(), 1)
+	go func() {
+		for job := range jobs {
+			job()
+		}
+	}()
+	return jobs
+}
+
+// dismiss gives back a goroutine that has nothing to do.
+func dismiss(jobs chan func()) {
+	select {
+	case pool <- jobs:
+	default:
+		close(jobs)
+	}
 }
 
 func (i *instance) decided(in engine.Input, res engine.Result) { i.w.decided(in, res) }

@@ -283,7 +283,7 @@ func (w *World) abandon() {
 		w.step(w.running[0])
 	}
 	for _, i := range w.idle {
-		close(i.jobs)
+		dismiss(i.jobs)
 	}
 }
 
