@@ -35,8 +35,8 @@ type Service struct {
 // under way, then as an entry.
 func (s *Service) Fact(ctx context.Context, customer string, in Fact) error {
 	live, err := s.Releases.Live(ctx)
-	if err != nil {
-		return err
+	if err != nil || in.Kind == fact.KindResponse && !enters(live, in.Fact) {
+		return err // an answer moves no run, it can only begin one
 	}
 	c, err := s.open(ctx, customer, live, &in.Fact)
 	if err != nil || c == nil || in.Epoch < c.epoch {

@@ -460,6 +460,14 @@ func TestAFactThatConcernsNobodyCostsOneQuery(t *testing.T) {
 	if counted.Gets != 2 {
 		t.Fatalf("%d reads, want one for what a run heeds", counted.Gets-1)
 	}
+	queries := counted.Queries
+	it := (*item.Item)(nil).Next(item.C(customer, item.SKProfile), b.tokens.Token(), 0)
+	b.must(it.Encode(profile.Profile{}))
+	b.must(b.Change(context.Background(), nil, &it))
+	b.must(b.Fact(context.Background(), customer, advance.Fact{Fact: fact.Fact{Kind: fact.KindResponse, ID: "a1", Name: "style"}}))
+	if counted.Queries != queries {
+		t.Fatal("what nothing begins by, and moves no run, is not free")
+	}
 }
 
 // I07: a visitor has no runs, so nothing of hers is ever mailed.

@@ -38,7 +38,8 @@ func (s *Service) Change(ctx context.Context, before, after *item.Item) error {
 	return s.Fact(ctx, customer, *f)
 }
 
-// factOf reads a stored fact; nil for an item that is none.
+// factOf reads a stored fact; nil for an item that is none, and for a change of
+// PROFILE that no journey enters by.
 func factOf(live *release.Release, before, after *item.Item) (*Fact, error) {
 	switch {
 	case strings.HasPrefix(after.SK, item.PrefixEvent):
@@ -54,10 +55,20 @@ func factOf(live *release.Release, before, after *item.Item) (*Fact, error) {
 		}
 		f := fact.Fact{Kind: fact.KindResponse, ID: after.SK, Name: r.Survey, At: r.At, In: r.In, Props: r.Answers, Imported: r.Imported}
 		return &Fact{Fact: f, Epoch: after.E, Purposes: surveyPurposes(live, r.Survey)}, nil
-	case after.SK == item.SKProfile:
+	case after.SK == item.SKProfile && enters(live, fact.Fact{Kind: fact.KindProfile}):
 		return profileFact(before, after)
 	}
 	return nil, nil
+}
+
+// enters says whether some journey may begin by a fact of this kind and name.
+func enters(live *release.Release, f fact.Fact) bool {
+	for _, j := range live.Journeys {
+		if j.Enters(f) {
+			return true
+		}
+	}
+	return false
 }
 
 func profileFact(before, after *item.Item) (*Fact, error) {

@@ -37,9 +37,8 @@ type customerState struct {
 	runs     map[string]*storedRun // by sort key
 }
 
-// storedRun is a RUN as read: the envelope for the next write's condition. The
-// document of a passage that has ended is decoded only when its journey is looked
-// at: with the years a customer has many.
+// storedRun is a RUN as read: the envelope for the next write's condition. Its
+// document is decoded when it is looked at: with the years a customer has many.
 type storedRun struct {
 	item    *item.Item
 	doc     engine.Run
@@ -95,12 +94,8 @@ func (c *customerState) readRuns(ctx context.Context) error {
 	c.runs = map[string]*storedRun{}
 	q := flow.Query{Table: item.Customers, PK: item.CustomerPK(c.customer), Prefix: item.PrefixRun, Consistency: flow.Strong}
 	return flow.Each(ctx, c.store, q, func(it item.Item) error {
-		run := &storedRun{item: &it}
-		c.runs[it.SK] = run
-		if !run.live() {
-			return nil
-		}
-		return run.decode()
+		c.runs[it.SK] = &storedRun{item: &it}
+		return nil
 	})
 }
 
@@ -160,6 +155,9 @@ func (c *customerState) interested(ctx context.Context, f *fact.Fact) ([]runKey,
 	for _, run := range c.runs {
 		if !run.live() {
 			continue
+		}
+		if err := run.decode(); err != nil {
+			return nil, err
 		}
 		j, _, err := c.walked(ctx, &run.doc)
 		if err != nil {

@@ -133,6 +133,35 @@ func TestConsentToldAgainWithoutATimeIsOne(t *testing.T) {
 	}
 }
 
+func TestConsentCostsOneReadAndOneTransaction(t *testing.T) {
+	f := setup(t)
+	c := &fake.Store{Store: f.store}
+	f.Store = c
+	f.consent(server, `{"userId":"u1","purpose":"marketing","channel":"email","state":"granted","evidence":{"basis":"consent","source":"till"}}`)
+	if c.Gets != 1 || c.Writes != 1 {
+		t.Fatalf("%d reads and %d writes", c.Gets, c.Writes)
+	}
+}
+
+// What is said while another statement is being written stands beside it, and of
+// two about the same permission the later one.
+func TestConsentIsSaidUponWhatStandsThereWhenItIsWritten(t *testing.T) {
+	f := setup(t)
+	f.clock.Advance(time.Hour)
+	say := func(purpose, state, at string) {
+		f.consent(server, `{"userId":"u1","purpose":`+purpose+`,"state":"`+state+`","time":"2027-03-01T`+at+`Z","evidence":{"basis":"consent","source":"till"}}`)
+	}
+	f.Store = fake.Racing(f.store, item.SKGate, func() {
+		say(`"personalization"`, "withdrawn", "09:30:00")
+		say(`"marketing","channel":"email"`, "withdrawn", "09:30:00")
+	})
+	say(`"marketing","channel":"email"`, "granted", "09:00:00")
+	states := f.gate(f.pk("u1")).States
+	if states["personalization"].State != consent.Withdrawn || states["marketing/email"].State != consent.Withdrawn {
+		t.Fatalf("%+v", states)
+	}
+}
+
 // TestI03SnapshotsOnlyRaiseByANewChoice walks a cookie banner's life.
 func TestI03SnapshotsOnlyRaiseByANewChoice(t *testing.T) {
 	f := setup(t)

@@ -50,6 +50,7 @@ var beforeErasure = events.Refuse(events.Erased, "timestamp", "lies before the c
 
 // apply writes consent of the subject.
 func (st *state) apply(ctx context.Context, w consents.Writer, rel *release.Release, said []consent.Statement, also ...flow.Op) (consents.Result, error) {
+	w.Known = &st.Person
 	if st.visitor {
 		return w.ApplyVisitor(ctx, st.key, rel, said, also...)
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/kesher-io/kesher/shared/core/item"
 	"github.com/kesher-io/kesher/shared/core/release"
 	"github.com/kesher-io/kesher/shared/flow"
+	"github.com/kesher-io/kesher/shared/flow/known"
 )
 
 // Writer writes consent.
@@ -23,6 +24,9 @@ type Writer struct {
 	Clock  flow.Clock
 	Tokens flow.Tokens
 	Keys   flow.Keys
+	// Known is what the caller has read of the subject already: the first attempt
+	// goes by it, those after a conflict read anew. Nil: nothing.
+	Known *known.Person
 }
 
 // Result is what became of the statements.
@@ -78,7 +82,7 @@ func (w Writer) apply(ctx context.Context, s subject, rel *release.Release, stat
 			return all, err
 		}
 		res.Changes = append(all.Changes, res.Changes...)
-		all, statements, also = res, statements[n:], nil
+		all, statements, also, w.Known = res, statements[n:], nil, nil
 	}
 	return all, nil
 }
@@ -123,6 +127,7 @@ func (w Writer) applyOnce(ctx context.Context, s subject, rel *release.Release, 
 	t := turn{w: w, rel: rel, also: also, told: map[string]bool{}}
 	for range maxAttempts {
 		res, err := t.round(ctx, s, statements)
+		t.w.Known = nil
 		conflict, ok := flow.AsConflict(err)
 		if !ok {
 			return res, err

@@ -27,7 +27,9 @@ type turn struct {
 
 // round reads what the statements depend on, decides, and writes.
 func (t *turn) round(ctx context.Context, s subject, statements []consent.Statement) (Result, error) {
-	if err := s.read(ctx, t.w.Store); err != nil {
+	if t.w.Known != nil {
+		s.know(*t.w.Known)
+	} else if err := s.read(ctx, t.w.Store); err != nil {
 		return Result{}, err
 	}
 	at, err := t.w.addresses(ctx, &s, statements)

@@ -2,6 +2,7 @@ package consents
 
 import (
 	"context"
+	"maps"
 	"time"
 
 	"github.com/kesher-io/kesher/shared/core/consent"
@@ -26,8 +27,14 @@ func (s *subject) at(sk string) item.Key { return item.Key{Table: item.Customers
 
 func (s *subject) read(ctx context.Context, store flow.Store) error {
 	p, err := known.Read(ctx, store, s.pk)
-	s.gate, s.stored, s.profile, s.epoch = p.Gate, p.Stored.Gate, p.Profile, p.Epoch
+	s.know(p)
 	return err
+}
+
+// know takes over what was read; the statements change a copy of its permissions.
+func (s *subject) know(p known.Person) {
+	s.gate, s.stored, s.profile, s.epoch = p.Gate, p.Stored.Gate, p.Profile, p.Epoch
+	s.gate.States = maps.Clone(s.gate.States)
 }
 
 // current drops what was said before an erasure, and what an erased customer

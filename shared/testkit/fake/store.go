@@ -16,7 +16,7 @@ type Store struct {
 	// Got is told of each Get that was answered.
 	Got func()
 
-	Gets, Keys, Writes, Ops int
+	Gets, Keys, Queries, Writes, Ops int
 }
 
 // Racing lets something happen before the first write whose first op is of a sort
@@ -49,6 +49,12 @@ func (s *Store) Get(ctx context.Context, how flow.Consistency, keys ...item.Key)
 		s.Got()
 	}
 	return items, err
+}
+
+// Query counts.
+func (s *Store) Query(ctx context.Context, q flow.Query) (flow.Page, error) {
+	s.Queries++
+	return s.Store.Query(ctx, q)
 }
 
 // Write counts, and asks the test.
