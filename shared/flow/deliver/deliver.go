@@ -98,7 +98,8 @@ const (
 )
 
 // Deliver works the message that the run at key wants to leave, if it still
-// does. Calls may be repeated and may overlap. Errors are the store's,
+// does. A message that becomes due there meanwhile has a record of its own. Calls
+// may be repeated and may overlap. Errors are the store's,
 // ErrNoTime, or those of an item or release that can't be read; none of them
 // follows an accepted mail whose MSG is stored.
 func (s *Service) Deliver(ctx context.Context, key item.Key) (Result, error) {
@@ -132,6 +133,7 @@ type work struct {
 	customer string
 	runSK    string
 	deadline time.Time
+	message  string         // what was due first
 	claim    *consent.Claim // what this call claims, the same in every round
 	admitted bool           // the pacer has let it through
 	result   Result
@@ -145,6 +147,13 @@ func (w *work) round(ctx context.Context) (done bool, err error) {
 	}
 	if w.claim != nil && message.Holds(&v.gate, *w.claim) {
 		return false, w.letGo(ctx, v, *w.claim) // its reply was lost, and nothing was sent: decide anew
+	}
+	switch {
+	case v.due == nil:
+	case w.message == "":
+		w.message = v.due.Message
+	case w.message != v.due.Message:
+		v.due = nil
 	}
 	in, err := w.input(ctx, v)
 	if err != nil {

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/kesher-io/kesher/shared/core/consent"
+	"github.com/kesher-io/kesher/shared/core/engine"
+	"github.com/kesher-io/kesher/shared/core/ident"
 	"github.com/kesher-io/kesher/shared/core/item"
 	"github.com/kesher-io/kesher/shared/core/message"
 	"github.com/kesher-io/kesher/shared/core/profile"
@@ -79,6 +81,38 @@ func TestA03B08B20AReductionEitherFollowsTheClaimOrStopsTheMail(t *testing.T) {
 			default:
 				t.Fatalf("%s %s (claimed before: %v): message %q %q, %d mails", name, at, claimedFirst, m.State, m.Reason, len(w.mailer.accepted()))
 			}
+		}
+	}
+}
+
+// A worker whose message another has sent meanwhile does not send the next one
+// under the claim of the first (found by the simulator).
+func TestOneCallWorksOneMessage(t *testing.T) {
+	for _, at := range points(t, "plain") {
+		w := newWorld(t)
+		key, first := w.due("plain")
+		second := ""
+		w.svc = w.service(w.hook(func(p point) error {
+			if p.call == at.call && p.after == at.after && second == "" {
+				second = "to come"
+				if _, err := w.service(w.mem).Deliver(context.Background(), key); err != nil {
+					t.Fatal(err)
+				}
+				_, second = w.due("plain", func(r *engine.Run) {
+					r.ID, r.Out.Send.Message = "run-after", ident.MessageID("run-after", r.Step, 0, 0)
+				})
+			}
+			return nil
+		}))
+		w.deliver(key)
+		g := w.gate()
+		for _, mail := range w.mailer.accepted() {
+			if message.ClaimOf(&g, mail.ID) == nil {
+				t.Fatalf("%s: %s left, and no claim of it stands in the gate", at, mail.ID)
+			}
+		}
+		if n := len(w.mailer.accepted()); n == 0 || n > 2 || second == first {
+			t.Fatalf("%s: %d mails", at, n)
 		}
 	}
 }
