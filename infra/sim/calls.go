@@ -31,7 +31,7 @@ func (p *person) make(c call, at time.Time) {
 		case err != nil && c.once:
 		case err != nil:
 			w.later(w.now.Add(time.Second+w.some(20*time.Second)), func() { p.make(c, at) })
-		case !c.once && w.strikes(CallRepeated) != "":
+		case !c.once && w.strikes(CallRepeated) != none:
 			w.later(w.now.Add(w.some(10*time.Minute)), func() { p.make(c, at) })
 		}
 	})

@@ -2,8 +2,9 @@
 //
 // # What is simulated
 //
-// One seed is one history: some customers, a day and a half of what they do, and
-// the faults that befall it. The flows and handlers are the real ones, wired as the
+// One seed is one history: twenty customers who go through a journey each, or seven
+// who go through several, a day and a half of what they do, and the faults that
+// befall it. The flows and handlers are the real ones, wired as the
 // mains of functions/* wire them; around them stand a store, a stream, a clock,
 // SES and a bus that are ours. Every port call parks, and the seed says who goes on:
 // at any moment one goroutine of a history runs, so a history repeats to the byte.
@@ -25,8 +26,9 @@
 //     purpose between a worker's reads and its claim. Callers repeat calls. A
 //     marketer publishes another version while runs are under way.
 //
-// Which faults a history has, and how often, is drawn anew for each (swarm). After
-// a day and a half they stop, and everything must come to rest.
+// Which faults a history has, and how often, and which habits its customers, is drawn
+// anew for each (swarm). After a day and a half the faults stop, and everything must
+// come to rest.
 //
 // # What is not, and where real AWS differs
 //

@@ -8,68 +8,97 @@ import (
 )
 
 // Fault is one way in which the world lets Kesher down. To add one: name it here,
-// offer it where it can strike (World.strikes), and say in Reached what shows that
-// it mattered.
-type Fault string
+// say what it is, offer it where it can strike (World.strikes), and say in Reached
+// what shows that it mattered.
+type Fault int
 
-// What can go wrong at a port call.
 const (
-	Throttled   Fault = "store throttled, nothing written"
-	LostReply   Fault = "written, the reply lost"
-	LostWrite   Fault = "not written, no reply"
-	CrashBefore Fault = "process died before a call"
-	CrashAfter  Fault = "process died after a call"
-	StaleIndex  Fault = "index lags"
-	Intruder    Fault = "item rewritten by another before a write"
-	Ambush      Fault = "customer acts between a worker's reads and its claim or send"
+	none Fault = iota
 
-	TimeoutTaken   Fault = "SES accepted, then timed out"
-	TimeoutRefused Fault = "SES timed out, nothing accepted"
-	SESThrottled   Fault = "SES throttled"
-	SESPaused      Fault = "SES paused or over its quota"
-	SESRejected    Fault = "SES rejected the message for good"
-	SESUnreachable Fault = "SES told nothing about the account"
-	BusDown        Fault = "outside bus down"
+	// What can go wrong at a port call.
+	Throttled
+	LostReply
+	LostWrite
+	CrashBefore
+	CrashAfter
+	StaleIndex
+	Intruder
+	Ambush
+	TimeoutTaken
+	TimeoutRefused
+	SESThrottled
+	SESPaused
+	SESRejected
+	SESUnreachable
+	BusDown
+
+	// What can go wrong between the calls.
+	Repeated
+	RepeatedLate
+	RecordLost
+	Overtaken
+	TickLate
+	TickSkipped
+	TickTwice
+	Skewed
+	Slow
+	ReportTwice
+	ReportLost
+	ReportLate
+	CallRepeated
+
+	nFaults // none among them
 )
 
-// What can go wrong between the calls.
-const (
-	Repeated     Fault = "record delivered again"
-	RepeatedLate Fault = "record delivered again 14 days later"
-	RecordLost   Fault = "record of a run or message aged out"
-	Overtaken    Fault = "record held up for minutes or hours"
-	TickLate     Fault = "clock late"
-	TickSkipped  Fault = "clock skipped a minute"
-	TickTwice    Fault = "clock ran twice"
-	Skewed       Fault = "instance's clock is off by seconds"
-	Slow         Fault = "call took seconds"
-	ReportTwice  Fault = "report duplicated"
-	ReportLost   Fault = "report lost"
-	ReportLate   Fault = "report late, out of order"
-	CallRepeated Fault = "caller repeated an accepted call"
-)
-
-// Faults are all of them, in the order in which they are printed.
-var Faults = []Fault{
-	Throttled, LostReply, LostWrite, CrashBefore, CrashAfter, StaleIndex, Intruder, Ambush,
-	TimeoutTaken, TimeoutRefused, SESThrottled, SESPaused, SESRejected, SESUnreachable, BusDown,
-	Repeated, RepeatedLate, RecordLost, Overtaken, TickLate, TickSkipped, TickTwice, Skewed, Slow,
-	ReportTwice, ReportLost, ReportLate, CallRepeated,
+var texts = [nFaults]string{
+	Throttled:      "store throttled, nothing written",
+	LostReply:      "written, the reply lost",
+	LostWrite:      "not written, no reply",
+	CrashBefore:    "process died before a call",
+	CrashAfter:     "process died after a call",
+	StaleIndex:     "index lags",
+	Intruder:       "item rewritten by another before a write",
+	Ambush:         "customer acts between a worker's reads and its claim or send",
+	TimeoutTaken:   "SES accepted, then timed out",
+	TimeoutRefused: "SES timed out, nothing accepted",
+	SESThrottled:   "SES throttled",
+	SESPaused:      "SES paused or over its quota",
+	SESRejected:    "SES rejected the message for good",
+	SESUnreachable: "SES told nothing about the account",
+	BusDown:        "outside bus down",
+	Repeated:       "record delivered again",
+	RepeatedLate:   "record delivered again 14 days later",
+	RecordLost:     "record of a run or message aged out",
+	Overtaken:      "record held up for minutes or hours",
+	TickLate:       "clock late",
+	TickSkipped:    "clock skipped a minute",
+	TickTwice:      "clock ran twice",
+	Skewed:         "instance's clock is off by seconds",
+	Slow:           "call took seconds",
+	ReportTwice:    "report duplicated",
+	ReportLost:     "report lost",
+	ReportLate:     "report late, out of order",
+	CallRepeated:   "caller repeated an accepted call",
 }
+
+func (f Fault) String() string { return texts[f] }
 
 // swarm draws which faults a history has and how often: about half of them, each
 // at its own rate between one in a thousand and one in eight. Histories in which
 // everything goes wrong all the time reach less than those with few faults of
 // high rate (Groce et al., "Swarm Testing", ISSTA 2012).
-func swarm(rng *rand.Rand) map[Fault]float64 {
-	rates := map[Fault]float64{}
-	for _, f := range Faults {
-		if rng.IntN(2) == 0 {
+func swarm(rng *rand.Rand) *rates {
+	var rates rates
+	for f := range rates {
+		if f != int(none) && rng.IntN(2) == 0 {
 			rates[f] = math.Pow(10, -3+2.1*rng.Float64())
 		}
 	}
-	return rates
+	return &rates
 }
+
+// rates are how often each fault strikes where it can.
+type rates [nFaults]float64
 
 // Strike is one fault at one decision point, or at the next one where it is
 // possible: what the exhaustive part injects.
@@ -79,7 +108,7 @@ type Strike struct {
 }
 
 // strikes says which of the faults that are possible at this point happens now;
-// "" is none.
+// or none.
 func (w *World) strikes(possible ...Fault) Fault {
 	point := w.points
 	w.points++
@@ -94,15 +123,15 @@ func (w *World) strikes(possible ...Fault) Fault {
 			return w.struck(s.Fault)
 		}
 	}
-	if w.calm {
-		return ""
+	if w.calm || w.rates == nil {
+		return none
 	}
 	for _, f := range possible {
 		if rate := w.rates[f]; rate > 0 && w.rng.Float64() < rate {
 			return w.struck(f)
 		}
 	}
-	return ""
+	return none
 }
 
 func (w *World) struck(f Fault) Fault {

@@ -57,7 +57,7 @@ const skewed = 4 * time.Second
 
 // instance takes a warm instance, or starts one.
 func (w *World) instance(t *task) *instance {
-	if n := len(w.idle); n > 0 && w.rng.IntN(4) > 0 {
+	if n := len(w.idle); n > 0 && w.rng.IntN(10) > 0 {
 		i := w.rng.IntN(n)
 		inst := w.idle[i]
 		w.idle = append(w.idle[:i], w.idle[i+1:]...)
@@ -66,7 +66,7 @@ func (w *World) instance(t *task) *instance {
 	}
 	inst := w.start()
 	inst.task = t
-	if w.strikes(Skewed) != "" {
+	if w.strikes(Skewed) != none {
 		inst.skew = time.Duration(w.rng.Int64N(int64(2*skewed))) - skewed
 	}
 	return inst

@@ -43,6 +43,8 @@ var mutants = []mutant{
 		{deliverStore, "	for range maxAttempts {\n		again := &view", "	for range maxAttempts {\n		if MUTANT {\n			return nil\n		}\n		again := &view"}}},
 	{"lost reply of a claim forgotten", []edit{{deliverMain,
 		"	if w.claim != nil && message.Holds(&v.gate, *w.claim) {", "	if w.claim != nil && message.Holds(&v.gate, *w.claim) && !MUTANT {"}}},
+	{"next message sent under the claim of the first", []edit{{deliverMain,
+		"	case w.message != v.due.Message:", "	case w.message != v.due.Message && !MUTANT:"}}},
 	{"MSG written whatever stands there", []edit{{deliverStore,
 		"		written := w.Store.Write(ctx, flow.Put(it, flow.Is(read)))",
 		"		cond := flow.Is(read)\n		if MUTANT {\n			cond = flow.Any\n		}\n		written := w.Store.Write(ctx, flow.Put(it, cond))"}}},

@@ -44,12 +44,12 @@ var (
 func (p *ports) call(possible ...Fault) (f Fault, ok bool) {
 	t := p.task
 	if !t.park() {
-		return "", false
+		return none, false
 	}
 	t.calls++
 	f = p.w.strikes(possible...)
 	switch f {
-	case "":
+	case none:
 	case CrashBefore:
 		t.die("before a call")
 		return f, false
@@ -61,7 +61,7 @@ func (p *ports) call(possible ...Fault) (f Fault, ok bool) {
 	default:
 		t.troubled = true
 	}
-	if p.w.strikes(Slow) != "" {
+	if p.w.strikes(Slow) != none {
 		t.troubled = true
 		if !t.sleep(time.Duration(p.w.rng.Int64N(int64(12 * time.Second)))) {
 			return f, false
@@ -203,7 +203,7 @@ func (p *ports) ambushed() bool {
 // besideAnother has a worker hesitate before it writes a MSG while another is at
 // work on the same customer: what it decided may be overtaken.
 func (p *ports) besideAnother(sk string) bool {
-	if !strings.HasPrefix(sk, item.PrefixMsg) || p.w.rates[Ambush] == 0 || p.w.calm || p.w.rng.IntN(2) == 0 {
+	if !strings.HasPrefix(sk, item.PrefixMsg) || p.w.rates == nil || p.w.rates[Ambush] == 0 || p.w.calm || p.w.rng.IntN(2) == 0 {
 		return false
 	}
 	for _, t := range p.w.running {

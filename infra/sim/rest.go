@@ -127,19 +127,18 @@ func (w *World) items(pk string, fn func(*item.Item)) {
 }
 
 func (w *World) runAtRest(p *person, it *item.Item) (started int) {
-	var run engine.Run
-	w.watch.decode(it, &run)
+	run := held[engine.Run](&w.watch, it)
 	if p.steady {
-		w.setAtRest(p, &run)
+		w.setAtRest(p, run)
 	}
 	switch {
 	case run.State == engine.Parked:
 		w.result.Reached[Parked]++
 	case run.State.Live():
-		w.violate(p.key, "%s is %s for ever", about(&run), run.State)
+		w.violate(p.key, "%s is %s for ever", about(run), run.State)
 	}
 	if got := run.Tally.Exited + run.Tally.Ended; run.State != engine.Parked && got != run.Tally.Started {
-		w.violate(p.key, "%s: %d began, %d ended", about(&run), run.Tally.Started, got)
+		w.violate(p.key, "%s: %d began, %d ended", about(run), run.Tally.Started, got)
 	}
 	return run.Tally.Started
 }
@@ -188,8 +187,7 @@ func (w *World) profileAtRest(p *person) {
 
 // messageAtRest: what is stored of a message is what became of it.
 func (w *World) messageAtRest(p *person, it *item.Item) {
-	var m message.Msg
-	w.watch.decode(it, &m)
+	m := held[message.Msg](&w.watch, it)
 	l := w.watch.letter(m.ID)
 	switch {
 	case m.State == message.Held:

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"time"
 
 	"github.com/kesher-io/kesher/events"
@@ -42,7 +43,11 @@ func (w *World) script(o Options) {
 	if w.rng.IntN(2) == 0 {
 		w.published = w.begin.Add(w.some(span))
 	}
-	for i := range max(o.People, 1) {
+	people := max(o.People, 1)
+	if w.busy {
+		people = (people + 2) / 3
+	}
+	for i := range people {
 		w.newPerson(i).lives()
 	}
 	w.later(w.begin.Add(span+w.some(12*time.Hour)), w.settle)
@@ -72,16 +77,47 @@ func (w *World) newPerson(i int) *person {
 	return p
 }
 
+// habit is something that customers do besides what a history's journeys are about.
+// As with faults, a history has about half of them.
+type habit int
+
+const (
+	shares       habit = iota // another's address
+	bounces                   // her address takes no mail
+	complains                 // of a mail, by her provider's button
+	unsubscribes              // by the button in a mail
+	visits                    // before she is known
+	says                      // another name
+	buys                      // in the very minute in which a mail falls due
+	orders                    // now and then
+	requests                  // a transactional mail
+	withdraws
+	moves // to another address
+	goes  // and may come back
+
+	nHabits
+)
+
+func habitsOf(rng *rand.Rand) (some [nHabits]bool) {
+	for h := range some {
+		some[h] = rng.IntN(2) == 0
+	}
+	return some
+}
+
+// may says whether a customer does so, being one of so many.
+func (w *World) may(h habit, oneIn int) bool { return w.habits[h] && w.chance(oneIn) }
+
 // lives plans one life.
 func (p *person) lives() {
 	w := p.w
 	p.steady = w.chance(3)
 	at := w.begin.Add(time.Hour + w.some(6*time.Hour))
-	if !p.steady && len(w.people) > 1 && w.chance(6) {
+	if !p.steady && len(w.people) > 1 && w.may(shares, 3) {
 		p.shares(w.people[w.rng.IntN(len(w.people)-1)])
 	}
-	p.bounces, p.complains, p.unsubscribes = !p.steady && w.chance(10), !p.steady && w.chance(10), !p.steady && w.chance(4)
-	if w.chance(4) {
+	p.bounces, p.complains, p.unsubscribes = !p.steady && w.may(bounces, 5), !p.steady && w.may(complains, 5), !p.steady && w.may(unsubscribes, 3)
+	if w.may(visits, 3) {
 		p.visits(at.Add(-30 * time.Minute))
 	}
 	p.comes(at, p.steady || !w.chance(5))
@@ -147,7 +183,7 @@ func (p *person) shops(from time.Time, within time.Duration) {
 	if w.has("cart") {
 		added := at()
 		p.at(added, p.track("Product Added", map[string]any{"product_id": p.product(), "price": 12.0 + float64(w.rng.IntN(40))}))
-		if w.chance(5) { // bought in the very minute in which the mail falls due
+		if w.may(buys, 3) { // bought in the very minute in which the mail falls due
 			order(added.Add(time.Hour + w.some(2*time.Minute)))
 		}
 	}
@@ -155,7 +191,7 @@ func (p *person) shops(from time.Time, within time.Duration) {
 		for range 1 + w.rng.IntN(2) {
 			viewed := at()
 			p.at(viewed, p.track("Product Viewed", map[string]any{"product_id": p.product()}))
-			if w.chance(3) { // while a journey sets a trait
+			if w.may(says, 2) { // while a journey sets a trait
 				p.at(viewed.Add(w.some(time.Second)), p.rename(viewed))
 			}
 		}
@@ -163,10 +199,10 @@ func (p *person) shops(from time.Time, within time.Duration) {
 	if w.has("taste") {
 		p.at(at(), p.answer())
 	}
-	if w.has("thanks") || w.chance(8) {
+	if w.has("thanks") || w.may(orders, 5) {
 		order(at())
 	}
-	if w.chance(8) {
+	if w.may(requests, 5) {
 		p.at(at(), p.request())
 	}
 }
@@ -178,17 +214,17 @@ func (p *person) changesHerMind(from time.Time) {
 	w := p.w
 	at := func() time.Time { return from.Add(w.some(span / 2)) }
 	later := func() time.Time { return from.Add(span/2 + w.some(span/4)) }
-	if w.chance(4) {
+	if w.may(withdraws, 3) {
 		p.at(at(), p.withdraw("marketing", "email"))
 		if w.chance(2) {
 			p.at(later(), p.grant("marketing", "email"))
 			p.shops(from.Add(span/2), span/4)
 		}
 	}
-	if w.chance(10) {
+	if w.may(moves, 6) {
 		p.at(at(), p.move())
 	}
-	if w.chance(8) {
+	if w.may(goes, 5) {
 		gone := at()
 		p.at(gone, p.erase())
 		if w.chance(2) {

@@ -73,7 +73,7 @@ func (s *ses) reports(id string, m flow.Mail, unclear bool) {
 func (s *ses) report(id string, m flow.Mail, kind string, after time.Duration) {
 	w := s.w
 	e := sesEvent(id, m, kind, w.now, w.now.Add(after))
-	if w.strikes(ReportTwice) != "" {
+	if w.strikes(ReportTwice) != none {
 		w.later(w.now.Add(after+w.some(24*time.Hour)), func() { s.send(e, m) })
 	}
 	w.later(w.now.Add(after), func() { s.send(e, m) })

@@ -2,25 +2,27 @@ package sim
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/kesher-io/kesher/shared/core/item"
 )
 
-// The minute rule. A tick of a shard is planned only for a minute in which
-// something is listed as due there, since nothing would happen in the others.
+// The minute rule. A tick of a shard happens only in a minute in which something
+// is listed as due there, since nothing would happen in the others.
 
 // listed is what the index should list, as the truth has it.
 type listed struct {
-	list string
-	at   time.Time
+	list  string
+	at    time.Time
+	since time.Time
 }
 
 func (l *listed) shard() string { return l.list[strings.IndexByte(l.list, '#')+1:] }
 
-// patience is how long after its time an entry may stand there once faults have
-// stopped: a dead worker's lease, and a few minutes.
+// patience is how long an entry may stand there, its time having come, once faults
+// have stopped: a dead worker's lease, and a few minutes.
 const patience = 5 * time.Minute
 
 // list keeps the truth of the index and plans the tick that must work a new entry.
@@ -34,7 +36,7 @@ func (w *World) list(c *item.Change) {
 		w.violate("", "%s stands in %s under %q, which is no time", c.Key.SK, c.New.IK, c.New.IS)
 		return
 	}
-	l := &listed{list: c.New.IK, at: at}
+	l := &listed{list: c.New.IK, at: at, since: w.now}
 	w.watch.listed[c.Key] = l
 	w.tick(l.shard(), at)
 }
@@ -43,9 +45,12 @@ func clocked(list string) bool {
 	return strings.HasPrefix(list, "due#") || strings.HasPrefix(list, "look#")
 }
 
-// tick plans the shard's tick of the minute in which at lies.
+// tick plans the shard's tick of the minute in which at lies, if it ever comes.
 func (w *World) tick(shard string, at time.Time) {
-	if at.Before(w.now) {
+	switch {
+	case at.Equal(never):
+		return
+	case at.Before(w.now):
 		at = w.now
 	}
 	at = at.Truncate(time.Minute).Add(time.Minute)
@@ -66,6 +71,10 @@ func (w *World) tick(shard string, at time.Time) {
 		if w.ticks[shard].Equal(at) {
 			delete(w.ticks, shard)
 		}
+		if next := w.nextDue(shard); w.heldTo.IsZero() && next.After(w.now) {
+			w.tick(shard, next) // what was due has been worked, and the index knows
+			return
+		}
 		w.clock(shard)
 	})
 }
@@ -80,26 +89,25 @@ func (w *World) clock(shard string) {
 
 // tickAgain plans the tick of what is still listed.
 func (w *World) tickAgain(shard string) {
-	next := time.Time{}
 	for key, l := range w.watch.listed {
-		if l.shard() != shard {
-			continue
-		}
-		if next.IsZero() || l.at.Before(next) {
-			next = l.at
-		}
-		if w.calm && w.now.Sub(later(l.at, w.watch.calmAt)) > patience {
+		if w.calm && l.shard() == shard && w.now.Sub(latest(l.at, l.since, w.watch.calmAt)) > patience {
 			w.violate(strings.TrimPrefix(key.PK, item.PrefixCustomer), "%s is due since %s, and nobody works it", key.SK, l.at)
 		}
 	}
-	if !next.IsZero() {
-		w.tick(shard, next)
-	}
+	w.tick(shard, w.nextDue(shard))
 }
 
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
+// nextDue is when the first of what is listed in a shard is due.
+func (w *World) nextDue(shard string) time.Time {
+	next := never
+	for _, l := range w.watch.listed {
+		if l.shard() == shard && l.at.Before(next) {
+			next = l.at
+		}
 	}
-	return b
+	return next
 }
+
+var never = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+
+func latest(times ...time.Time) time.Time { return slices.MaxFunc(times, time.Time.Compare) }

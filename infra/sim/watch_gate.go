@@ -186,12 +186,10 @@ func (o *watch) recipient(t *task, customer string, epoch int64, l *letter, mark
 	if g.Suppressed != nil {
 		bad("the address is suppressed: %s", g.Suppressed.Reason)
 	}
-	at := o.read(profile.OwnerKey(p.AddressHash))
+	owner, at := truth[profile.Owner](o, profile.OwnerKey(p.AddressHash))
 	if at == nil {
 		return
 	}
-	var owner profile.Owner
-	o.decode(at, &owner)
 	// GATE's version covers its owner's claims. A service mail of another id at the
 	// address goes by what stood there when it was read.
 	if owner.Suppressed != nil && (owner.Customer == customer || o.suppressed[at.PK] <= t.gateRead) {
@@ -295,7 +293,7 @@ func (o *watch) accepted(m *flow.Mail) {
 	switch {
 	case gate != nil && gate.E > epoch:
 		o.w.result.Reached[LeftAfterErasure]++ // it was claimed before
-	case message.ClaimOf(&g, m.ID) == nil:
+	case message.ClaimOf(g, m.ID) == nil:
 		o.w.violate(m.Customer, "%s left, and no claim of it stands in GATE", m.ID)
 	case o.said(m.Customer, l.purpose, epoch) != consent.Granted && l.purpose != "service":
 		o.w.result.Reached[LeftAfterWithdrawal]++

@@ -85,15 +85,13 @@ func (o *watch) moved(t *task, customer string, before, after *engine.Run, bad f
 	}
 	// It leaves a send through the message's stored state, and in no other way.
 	id := before.Out.Send.Message
-	it := o.read(item.C(customer, item.MsgSK(id)))
+	m, it := truth[message.Msg](o, item.C(customer, item.MsgSK(id)))
 	if it == nil {
 		if after.State != engine.Parked {
 			bad("it left %s, about which nothing is stored", id)
 		}
 		return
 	}
-	var m message.Msg
-	o.decode(it, &m)
 	if !m.State.Final() && after.State != engine.Parked && after.State != engine.Waiting {
 		bad("it left %s, which is %s", id, m.State)
 	}

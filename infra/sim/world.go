@@ -46,7 +46,8 @@ type World struct {
 
 	bytes  bool // through the handlers' bytes
 	busy   bool // several journeys, and more of everything
-	rates  map[Fault]float64
+	habits [nHabits]bool
+	rates  *rates   // nil: no fault by chance
 	calm   bool     // faults have stopped
 	plan   []Strike // instead of rates
 	scout  *[]Strike
@@ -129,6 +130,7 @@ func newWorld(seed uint64, o Options) *World {
 	w.watch.init(w)
 	w.busy = rng.IntN(8) == 0
 	w.bytes = o.Bytes || o.Plan == nil && o.Scout == nil && rng.IntN(bytesOneIn) == 0
+	w.habits = habitsOf(rng)
 	w.streams = newStreams(w)
 	w.releases = w.choose(o.Journeys)
 	if o.Plan == nil && o.Scout == nil {

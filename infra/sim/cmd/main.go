@@ -5,7 +5,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"runtime/debug"
 	"time"
 	_ "time/tzdata"
 
@@ -20,7 +19,6 @@ func main() {
 	people := flag.Int("people", 20, "customers in each history")
 	until := flag.Bool("until-broken", false, "end with the first broken promise, and say only that")
 	flag.Parse()
-	debug.SetGCPercent(400) // histories are short and hold little
 	o := sim.Options{People: *people, Bytes: *bytes}
 	if *seed != "" {
 		var n uint64
