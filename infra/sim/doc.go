@@ -2,9 +2,9 @@
 //
 // # What is simulated
 //
-// One seed is one history: twenty customers who go through a journey each, or seven
-// who go through several, a day and a half of what they do, and the faults that
-// befall it. The flows and handlers are the real ones, wired as the
+// One seed is one history: twenty customers who go through a journey each (or seven
+// who go through several, or ten through the handlers' bytes), a day and a half of
+// what they do, and the faults that befall it. The flows and handlers are the real ones, wired as the
 // mains of functions/* wire them; around them stand a store, a stream, a clock,
 // SES and a bus that are ours. Every port call parks, and the seed says who goes on:
 // at any moment one goroutine of a history runs, so a history repeats to the byte.

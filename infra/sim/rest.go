@@ -243,11 +243,11 @@ func (w *World) nothingOf(p *person) {
 			return // what is left is the other's
 		}
 	}
-	w.everything(func(it *item.Item) {
+	for _, it := range w.everything() {
 		if p.namedIn(it.Body) || p.namedIn([]byte(it.PK+it.SK)) {
 			w.violate(p.key, "she was erased, and %s still names her", it.Key)
 		}
-	})
+	}
 	w.items(item.CustomerPK(p.key), func(it *item.Item) {
 		if it.SK != item.SKGate && !strings.HasPrefix(it.SK, item.EventPrefix(fact.CustomerErased)) {
 			w.violate(p.key, "she was erased, and %s is left", it.SK)
@@ -265,13 +265,17 @@ func (p *person) namedIn(text []byte) bool {
 	return false
 }
 
-// everything hands over all that the customers table holds.
-func (w *World) everything(fn func(*item.Item)) {
+// everything is all that the customers table holds in the end.
+func (w *World) everything() []*item.Item {
+	if w.left != nil {
+		return w.left
+	}
 	pks := map[string]bool{}
 	for _, c := range w.store.Changes() {
 		pks[c.Key.PK] = true
 	}
 	for pk := range pks {
-		w.items(pk, fn)
+		w.items(pk, func(it *item.Item) { w.left = append(w.left, it) })
 	}
+	return w.left
 }

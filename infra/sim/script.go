@@ -44,8 +44,11 @@ func (w *World) script(o Options) {
 		w.published = w.begin.Add(w.some(span))
 	}
 	people := max(o.People, 1)
-	if w.busy {
+	switch { // none takes much longer than another
+	case w.busy:
 		people = (people + 2) / 3
+	case w.bytes:
+		people = (people + 1) / 2
 	}
 	for i := range people {
 		w.newPerson(i).lives()

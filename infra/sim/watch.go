@@ -240,7 +240,7 @@ func (o *watch) counted(t *task) {
 // costs one more says so.
 var bounds = map[string]int{
 	"track": 4, "identify": 32, "granted": 8, "withdrawn": 8, "answers": 6, "message": 4, "presses": 10, "looks": 4, "erase": 24,
-	"journey": 24, "deliver": 14, "feedback": 12,
+	"journey": 24, "deliver": 15, "feedback": 12,
 }
 
 func stamp(ms int64) string { return time.UnixMilli(ms).UTC().Format(item.TimeLayout) }

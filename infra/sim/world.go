@@ -53,6 +53,7 @@ type World struct {
 	scout  *[]Strike
 	points int
 
+	left   []*item.Item // of everything, at rest
 	watch  watch
 	result *Result
 	trace  func(about, line string) // nil: nobody reads
