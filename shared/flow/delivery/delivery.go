@@ -24,15 +24,17 @@ const (
 // Consumers are all of them.
 var Consumers = []Consumer{Journey, Deliver}
 
-// row is one kind of item: where its keys begin, and which changes of it a
-// consumer gets.
+// row is one kind of item: where its keys begin, and who gets what is written of it.
 type row struct {
 	consumer Consumer
 	pk       string   // prefix of the partition key
 	sk       []string // prefixes of the sort key, any of them; none: every key
-	events   []item.Event
-	due      bool // only while the new image has a message due
+	due      bool     // only while the new image has a message due
 }
+
+// written are the events of a write. Also what is never changed, a stored event, is
+// written again when a fault is retried, or over one that has expired.
+var written = []item.Event{item.Insert, item.Modify}
 
 // table is who gets what. A kind that is not in it (GATE, PAST, AGENDA, SEG,
 // FAULT, ID, whatever stands under V# or A#) and a REMOVE of any kind, an expiry
@@ -41,10 +43,9 @@ type row struct {
 // A profile that a journey's `set` wrote is delivered like any other: who wrote
 // it stands in the document, where no filter sees it.
 var table = []row{
-	{consumer: Journey, pk: item.PrefixCustomer, sk: []string{item.PrefixEvent, item.PrefixResponse}, events: []item.Event{item.Insert}},
-	{consumer: Journey, pk: item.PrefixCustomer, sk: []string{item.PrefixMsg, item.SKProfile}, events: []item.Event{item.Insert, item.Modify}},
-	{consumer: Journey, pk: item.PrefixInbox, events: []item.Event{item.Insert}},
-	{consumer: Deliver, pk: item.PrefixCustomer, sk: []string{item.PrefixRun}, events: []item.Event{item.Insert, item.Modify}, due: true},
+	{consumer: Journey, pk: item.PrefixCustomer, sk: []string{item.PrefixEvent, item.PrefixResponse, item.PrefixMsg, item.SKProfile}},
+	{consumer: Journey, pk: item.PrefixInbox},
+	{consumer: Deliver, pk: item.PrefixCustomer, sk: []string{item.PrefixRun}, due: true},
 }
 
 // Pattern is a filter pattern of an event source mapping, JSON text.
@@ -86,7 +87,7 @@ func (r row) pattern() Pattern {
 	if r.due {
 		change["NewImage"] = object{item.AttrDue: object{"S": []any{object{"exists": true}}}}
 	}
-	text, err := json.Marshal(object{"eventName": r.events, "dynamodb": change})
+	text, err := json.Marshal(object{"eventName": written, "dynamodb": change})
 	if err != nil {
 		panic(err) // texts and maps always marshal
 	}

@@ -54,11 +54,11 @@ func TestWhoGetsWhichChange(t *testing.T) {
 		due                    string
 		insert, modify, remove []Consumer
 	}{
-		{"event", item.C("a", item.EventSK("Product Added", sampleTime, "m")), "", journey, nobody, nobody},
-		{"response", item.C("a", item.ResponseSK("style", sampleTime, "r")), "", journey, nobody, nobody},
+		{"event", item.C("a", item.EventSK("Product Added", sampleTime, "m")), "", journey, journey, nobody},
+		{"response", item.C("a", item.ResponseSK("style", sampleTime, "r")), "", journey, journey, nobody},
 		{"message", item.C("a", item.MsgSK("m.0")), "", journey, journey, nobody},
 		{"profile", item.C("a", item.SKProfile), "", journey, journey, nobody},
-		{"inbox", other("IN#dana", "m-1"), "", journey, nobody, nobody},
+		{"inbox", other("IN#dana", "m-1"), "", journey, journey, nobody},
 		{"run with a message due", item.C("a", item.RunSK("cart", "")), "m.0", deliver, deliver, nobody},
 		{"run without one", item.C("a", item.RunSK("cart", "")), "", nobody, nobody, nobody},
 		{"gate", item.C("a", item.SKGate), "", nobody, nobody, nobody},
