@@ -25,6 +25,10 @@
 //     and complaints, purchases, erasures and returns, each at any instant, and on
 //     purpose between a worker's reads and its claim. Callers repeat calls. A
 //     marketer publishes another version while runs are under way.
+//   - Deployments: processes of two binaries side by side, the newer of which writes
+//     the next format. What the older one can't read it sets aside; once it is gone
+//     an operator has it told again. (There is one format yet: the newer binary's is
+//     the same with another number.)
 //
 // Which faults a history has, and how often, and which habits its customers, is drawn
 // anew for each (swarm). After a day and a half the faults stop, and everything must
@@ -36,8 +40,8 @@
 // implementations nobody here wrote; Lambda's batching, bisecting and failure
 // bucket (shared/local/pump and its tests); the HTTP doors but for their flows.
 // The clocks of two instances are never more than 8 s apart: deliver's lease allows
-// for 10. SES accepts a mail at the call or not at all, never later. Two versions of
-// the binary, restore, rollback, migration and broadcasts join with what builds them.
+// for 10. SES accepts a mail at the call or not at all, never later. Restore,
+// rollback, migration and broadcasts join with what builds them.
 //
 // Two things are known and let pass. Two workers on one message, an exit that falls
 // between their reads, so that one skips what the other sends, who then dies before

@@ -46,6 +46,7 @@ const (
 	ReportLost
 	ReportLate
 	CallRepeated
+	TwoBinaries
 
 	nFaults // none among them
 )
@@ -79,6 +80,7 @@ var texts = [nFaults]string{
 	ReportLost:     "report lost",
 	ReportLate:     "report late, out of order",
 	CallRepeated:   "caller repeated an accepted call",
+	TwoBinaries:    "old and new binary side by side",
 }
 
 func (f Fault) String() string { return texts[f] }

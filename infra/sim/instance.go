@@ -2,6 +2,7 @@ package sim
 
 import (
 	"log/slog"
+	"slices"
 	"time"
 
 	clockfn "github.com/kesher-io/kesher/functions/clock"
@@ -30,10 +31,11 @@ import (
 // from one to the next, with whatever it remembers (the pace, the live release),
 // until it dies.
 type instance struct {
-	w    *World
-	task *task // the invocation that its ports act for
-	skew time.Duration
-	live struct {
+	w     *World
+	task  *task // the invocation that its ports act for
+	skew  time.Duration
+	newer bool // of the two binaries
+	live  struct {
 		release *release.Release
 		read    time.Time
 	}
@@ -49,6 +51,7 @@ type instance struct {
 	byBytes  *functions // made when first asked for
 	erase    *erase.Service
 	counts   *insights.Counter
+	faults   *faults.Service
 }
 
 // skewed is how far an instance's clock is off when it is: two of them differ by
@@ -57,6 +60,12 @@ const skewed = 4 * time.Second
 
 // instance takes a warm instance, or starts one.
 func (w *World) instance(t *task) *instance {
+	w.idle = slices.DeleteFunc(w.idle, func(i *instance) bool {
+		if i.outdated() {
+			dismiss(i.jobs)
+		}
+		return i.outdated()
+	})
 	if n := len(w.idle); n > 0 && w.rng.IntN(10) > 0 {
 		i := w.rng.IntN(n)
 		inst := w.idle[i]
@@ -65,7 +74,7 @@ func (w *World) instance(t *task) *instance {
 		return inst
 	}
 	inst := w.start()
-	inst.task = t
+	inst.task, inst.newer = t, w.newer()
 	if w.strikes(Skewed) != none {
 		inst.skew = time.Duration(w.rng.Int64N(int64(2*skewed))) - skewed
 	}
@@ -91,6 +100,7 @@ func (w *World) start() *instance {
 	writer := consents.Writer{Store: p, Clock: p, Tokens: p, Keys: w.keys}
 	i.counts = &insights.Counter{Store: p}
 	set := &faults.Service{Store: p, Clock: p, Tokens: p}
+	i.faults = set
 	i.collect = &collect.Service{Store: p, Clock: p, Tokens: p, Releases: releases, Keys: w.keys, Metrics: p, Ring: w.ring}
 	i.erase = &erase.Service{Store: p, Clock: p, Tokens: p}
 	runs := &advance.Service{Store: p, Clock: p, Tokens: p, Releases: releases, Metrics: p, Log: quiet, Counts: i.counts, Record: i.decided}

@@ -13,6 +13,8 @@ const (
 	advanceDo    = "shared/flow/advance/decide.go"
 	advanceState = "shared/flow/advance/state.go"
 	advanceWrite = "shared/flow/advance/write.go"
+	items        = "shared/core/item/item.go"
+	faultsKept   = "shared/flow/faults/faults.go"
 )
 
 var mutants = []mutant{
@@ -114,6 +116,10 @@ var mutants = []mutant{
 		"		if owner.gate.Erased == 0 {", "		if owner.gate.Erased == 0 && !MUTANT {"}}},
 	{"owner of a shared address not told", []edit{{"shared/flow/consents/address.go",
 		"	for _, owner := range slices.Sorted(maps.Keys(others)) {", "	for _, owner := range slices.Sorted(maps.Keys(others)) {\n		if MUTANT {\n			continue\n		}"}}},
+	{"format of a newer release not heeded", []edit{{items,
+		"	if i.F > Format {", "	if i.F > Format && !MUTANT {"}}},
+	{"retried fault not told again", []edit{{faultsKept,
+		"	if read[0] != nil {\n		it := *read[0]", "	if read[0] != nil && !MUTANT {\n		it := *read[0]"}}},
 	{"sweep left out", []edit{{"shared/flow/erase/sweep.go",
 		"	if err != nil || gates[0] == nil {", "	if err != nil || gates[0] == nil || MUTANT {"}}},
 	{"tombstone keeps the gate", []edit{{"shared/flow/erase/bury.go",

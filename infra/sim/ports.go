@@ -88,10 +88,25 @@ func (p *ports) Get(ctx context.Context, c flow.Consistency, keys ...item.Key) (
 		p.task.gateRead = p.w.writes
 	}
 	items, err := p.w.store.Get(ctx, c, keys...)
+	p.see(items...)
 	if p.w.trace != nil {
 		p.w.tell(p.task.about, "%s: reads %s", p.task.name, names(keys))
 	}
 	return items, err
+}
+
+// see is what the process's binary makes of items: the older of two can't read what
+// the newer one wrote.
+func (p *ports) see(items ...*item.Item) {
+	for _, it := range items {
+		switch {
+		case it == nil || it.F != newFormat:
+		case p.newer:
+			understand(it)
+		default:
+			p.task.troubled = true
+		}
+	}
 }
 
 func names(keys []item.Key) string {
@@ -120,7 +135,11 @@ func (p *ports) Query(ctx context.Context, q flow.Query) (flow.Page, error) {
 	if p.w.trace != nil {
 		p.w.tell(p.task.about, "%s: queries %s%s", p.task.name, q.List, q.Prefix)
 	}
-	return p.w.store.Query(ctx, q)
+	page, err := p.w.store.Query(ctx, q)
+	for i := range page.Items {
+		p.see(&page.Items[i])
+	}
+	return page, err
 }
 
 // Write is the one place where the world changes.
@@ -141,8 +160,12 @@ func (p *ports) Write(ctx context.Context, ops ...flow.Op) error {
 	case Intruder:
 		p.w.intrude(ops[0].Item.Key)
 	}
+	if p.newer {
+		ops = stamped(ops)
+	}
 	err := p.w.commit(ctx, p.task, ops)
-	if _, conflict := flow.AsConflict(err); conflict {
+	if conflict, ok := flow.AsConflict(err); ok {
+		p.see(conflict.Current)
 		p.task.troubled = true
 	}
 	switch {

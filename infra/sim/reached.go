@@ -26,6 +26,7 @@ const (
 	WasVisitor          Reached = "what a visitor did became the customer's"
 	CameBack            Reached = "an erased customer came back"
 	Parked              Reached = "a run was parked"
+	SetAside            Reached = "an older binary set aside what a newer one wrote"
 	NewVersion          Reached = "a run went on under the version it began with, another being live"
 )
 
@@ -33,7 +34,7 @@ const (
 var MustReach = []Reached{
 	Entered, MovedWithoutRecord, DecidedAgain, Erased, ErasedAmidClaims, LeftAfterErasure, LeftAfterWithdrawal,
 	ClaimReleased, ExitAfterReads, ExitWhileDue, CapFull, BecameUnknown, UnknownSettled, BecameFailed, Parked,
-	NewVersion, PastErasure, WasVisitor, CameBack,
+	NewVersion, SetAside, PastErasure, WasVisitor, CameBack,
 	"held: quiet hours", "held: cap", "held: brake", "held: throttled",
 	"skipped: no consent", "skipped: suppressed", "skipped: cap", "skipped: late", "skipped: exit seen at the gate",
 	"skipped: address belongs to another customer",

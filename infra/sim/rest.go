@@ -33,7 +33,7 @@ func (w *World) atRest() {
 // counters made on the way never say more.
 func (w *World) recount() {
 	releases := &releasesPort{&instance{w: w}}
-	r, err := (&report.Service{Store: w.store, Releases: releases}).Recount(context.Background(), report.Intake{})
+	r, err := (&report.Service{Store: understood{w.store}, Releases: releases}).Recount(context.Background(), report.Intake{})
 	if err != nil {
 		w.violate("", "recount: %v", err)
 		return

@@ -50,6 +50,7 @@ func (w *World) script(o Options) {
 	case w.bytes:
 		people = (people + 1) / 2
 	}
+	w.deploys()
 	for i := range people {
 		w.newPerson(i).lives()
 	}

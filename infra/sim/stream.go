@@ -104,6 +104,7 @@ func (s *stream) deliver(c item.Change, first bool) {
 	w := s.w
 	customer, _ := item.CustomerOf(c.Key.PK)
 	run := func(ctx context.Context, i *instance) error {
+		c := i.read(c)
 		if w.bytes {
 			return i.record(ctx, s.consumer, c)
 		}

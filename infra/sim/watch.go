@@ -40,6 +40,7 @@ type watch struct {
 	calmAt     time.Time
 	failures   map[string]int
 	told       map[string]int // by customer and event: what the bus was told
+	setAside   map[item.Key]bool
 }
 
 // stored is an event with its place in the order of all commits.
@@ -53,7 +54,7 @@ func (o *watch) init(w *World) {
 	*o = watch{
 		w: w, listed: map[item.Key]*listed{}, letters: map[string]*letter{},
 		reported: map[string]bool{}, ledgers: map[string][]consent.Entry{}, facts: map[string][]stored{},
-		entries: map[string]string{}, visits: map[string]string{}, sends: map[string]*engine.Run{}, docs: map[item.Key]document{}, epochs: map[string]int64{}, claims: map[string][]claimed{}, suppressed: map[string]int{}, started: map[string]int{}, states: map[string]message.State{}, failures: map[string]int{}, told: map[string]int{},
+		entries: map[string]string{}, visits: map[string]string{}, sends: map[string]*engine.Run{}, docs: map[item.Key]document{}, epochs: map[string]int64{}, claims: map[string][]claimed{}, suppressed: map[string]int{}, started: map[string]int{}, states: map[string]message.State{}, failures: map[string]int{}, told: map[string]int{}, setAside: map[item.Key]bool{},
 	}
 }
 
@@ -74,6 +75,9 @@ func (o *watch) ledger(op flow.Op) {
 // change sees one committed change of the customers table.
 func (o *watch) change(t *task, c *item.Change) {
 	customer, hers := item.CustomerOf(c.Key.PK)
+	if c.Old != nil && c.Old.F == newFormat && c.New != nil && c.New.F != newFormat {
+		o.w.violate(customer, "%s of the newer binary was written over by the older", c.Key.SK)
+	}
 	switch sk := c.Key.SK; {
 	case c.Key.PK == item.PKPace && sk == item.SKPace:
 		o.braked = o.w.now
@@ -86,6 +90,8 @@ func (o *watch) change(t *task, c *item.Change) {
 		o.w.result.Reached[PastErasure]++ // by somebody who read before: absent, and swept
 	case sk == item.SKGate:
 		o.gate(t, customer, c)
+	case strings.HasPrefix(sk, item.PrefixFault):
+		o.aside(c)
 	case strings.HasPrefix(sk, item.PrefixRun):
 		o.run(t, customer, c)
 	case strings.HasPrefix(sk, item.PrefixMsg):
@@ -216,7 +222,9 @@ func documents[T any](o *watch, c *item.Change) (before, after *T) {
 }
 
 func (o *watch) decode(it *item.Item, doc any) {
-	if err := it.Decode(doc); err != nil {
+	x := *it
+	understand(&x)
+	if err := x.Decode(doc); err != nil {
 		o.w.violate("", "%v", err)
 	}
 }

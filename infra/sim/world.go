@@ -47,6 +47,7 @@ type World struct {
 	bytes  bool // through the handlers' bytes
 	busy   bool // several journeys, and more of everything
 	habits [nHabits]bool
+	deploy deployment
 	rates  *rates   // nil: no fault by chance
 	calm   bool     // faults have stopped
 	plan   []Strike // instead of rates
