@@ -51,9 +51,9 @@
 //
 // # Figures
 //
-// On two cores of the machine it was built on: `make sim` (20 customers) 35 seeds a
-// second, `go run ./infra/sim/cmd -people 4` 200; each planted bug within 1 to 2,500
-// seeds, half of them within 9 (go test -v -run Mutant ./infra/sim).
+// On two cores of the machine it was built on: `make sim` (20 customers) 65 to 85 seeds
+// a second, `go run ./infra/sim/cmd -people 4` 300 to 420; each planted bug within
+// 2 to 1,100 seeds, half of them within 20 (go test -v -run Mutant ./infra/sim).
 //
 // # To add a fault
 //

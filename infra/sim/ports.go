@@ -54,8 +54,7 @@ func (p *ports) call(possible ...Fault) (f Fault, ok bool) {
 		t.die("before a call")
 		return f, false
 	case Ambush:
-		p.w.byKey[t.about].ambush(t)
-		if !t.sleep(p.w.some(400 * time.Millisecond)) {
+		if !t.sleep(p.w.some(p.w.byKey[t.about].ambush(t))) {
 			return f, false
 		}
 	default:

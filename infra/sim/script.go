@@ -244,13 +244,22 @@ func (p *person) changesHerMind(from time.Time) {
 
 // ambush has her do, in the very moment in which a mail of hers may leave, what
 // must stop it or comes too late; and now and then another worker begins the same.
-func (p *person) ambush(t *task) {
+// It returns how long the worker hesitates: sometimes until the other one has sent
+// the mail and what she did has made the run's next one due.
+func (p *person) ambush(t *task) time.Duration {
+	if p.w.rng.IntN(4) == 0 {
+		t.overtaken = true
+		p.w.later(p.w.now, t.again)
+		p.at(p.w.now.Add(p.w.some(2*time.Second)), p.track("Order Completed", map[string]any{"order_id": p.message()}))
+		return 10 * time.Second
+	}
+	const within = 400 * time.Millisecond
 	if p.w.rng.IntN(2) == 0 {
 		p.w.later(p.w.now.Add(p.w.some(50*time.Millisecond)), t.again)
 	}
 	if with := p.sharer(); with != nil && p.w.rng.IntN(2) == 0 {
 		with.at(p.w.now, with.withdraw("marketing", "email"))
-		return
+		return within
 	}
 	switch p.w.rng.IntN(7) {
 	case 0, 1:
@@ -266,6 +275,7 @@ func (p *person) ambush(t *task) {
 			p.w.ses.report("complained", *p.mail, events.SESComplaint, 0)
 		}
 	}
+	return within
 }
 
 func (p *person) product() string { return fmt.Sprintf("p%d", p.w.rng.IntN(3)) }

@@ -24,6 +24,8 @@ type task struct {
 	done     func(error)
 	again    func() // the same invocation by another worker; nil: none
 
+	overtaken bool // it hesitates until its run has another message due
+
 	calls    int  // port calls
 	troubled bool // by a fault or a conflict: its calls are not counted against the bound
 	begun    int  // World.writes when it began, and

@@ -248,12 +248,25 @@ func (w *World) commit(ctx context.Context, t *task, ops []flow.Op) error {
 	}
 	for i := range changes {
 		w.watch.change(t, &changes[i])
+		w.overtake(&changes[i])
 		w.list(&changes[i])
 		for _, s := range w.streams {
 			s.take(changes[i])
 		}
 	}
 	return nil
+}
+
+// overtake wakes who hesitates about a message until the next one is due.
+func (w *World) overtake(c *item.Change) {
+	if c.New == nil || c.New.Due == "" {
+		return
+	}
+	for _, t := range w.running {
+		if customer, _ := item.CustomerOf(c.Key.PK); t.overtaken && t.about == customer && t.name == "deliver "+c.Key.SK {
+			t.wake, t.overtaken = w.now, false
+		}
+	}
 }
 
 // intrude rewrites an item as it stands, as `kesher faults retry` may: whoever
