@@ -53,14 +53,20 @@ func Claim(g *consent.Gate, c consent.Claim, now time.Time) *consent.Gate {
 }
 
 // Release is the gate without this very claim; false if it is not there (any
-// more), for then it is another worker's business.
+// more), for then it is another worker's business. Of a second try, which took the
+// first one's place, the first remains, its lease over: there is no third.
 func Release(g *consent.Gate, c consent.Claim) (*consent.Gate, bool) {
 	i := placeOf(g, c)
 	if i < 0 {
 		return g, false
 	}
 	next := *g
-	next.Claims = slices.Delete(slices.Clone(g.Claims), i, i+1)
+	next.Claims = slices.Clone(g.Claims)
+	if first := &next.Claims[i]; first.Again {
+		first.Again, first.Lease, first.Token = false, 0, ""
+		return &next, true
+	}
+	next.Claims = slices.Delete(next.Claims, i, i+1)
 	return &next, true
 }
 

@@ -35,6 +35,22 @@ func TestClaimingAgainReplacesAndIsRemembered(t *testing.T) {
 	}
 }
 
+// The second try took the first one's claim; without it the first still stands, or
+// there would be a third (found by the simulator).
+func TestReleaseOfASecondTryLeavesTheFirst(t *testing.T) {
+	now := time.UnixMilli(1_800_000_000_000)
+	first := consent.Claim{Message: "m", Token: "first", At: now.UnixMilli(), Lease: now.UnixMilli() + 1}
+	second := consent.Claim{Message: "m", Token: "second", At: now.UnixMilli() + 2, Lease: now.UnixMilli() + 3}
+	rest, found := Release(Claim(Claim(&consent.Gate{}, first, now), second, now), second)
+	if !found || ClaimOf(rest, "m") == nil || ClaimOf(rest, "m").Again || ClaimOf(rest, "m").Lease > now.UnixMilli() {
+		t.Fatalf("%+v (%v)", rest.Claims, found)
+	}
+	third := consent.Claim{Message: "m", Token: "third", At: now.UnixMilli() + 4}
+	if c := ClaimOf(Claim(rest, third, now), "m"); !c.Again {
+		t.Fatal("a third try is possible")
+	}
+}
+
 func TestReleaseTakesNobodyElsesClaim(t *testing.T) {
 	g := &consent.Gate{Claims: []consent.Claim{{Message: "m", Token: "theirs"}}}
 	if rest, found := Release(g, consent.Claim{Message: "m", Token: "mine"}); found || len(rest.Claims) != 1 {
