@@ -27,7 +27,6 @@ require (
 	github.com/preslavrachev/gomjml v0.10.0 // MJML, at publish only
 	github.com/rogpeppe/go-internal v1.14.1 // tests only: the command's scripts
 	github.com/segmentio/analytics-go/v3 v3.3.0 // tests only: an official SDK drives collect
-	github.com/segmentio/encoding v0.5.4 // reads items' documents
 	go.yaml.in/yaml/v3 v3.0.6 // catalogs, at publish only
 	golang.org/x/net v0.57.0 // HTML parsing, international domain names
 	golang.org/x/sync v0.22.0 // bounded groups of goroutines
@@ -85,7 +84,6 @@ require (
 	github.com/prometheus/client_model v0.3.0 // indirect
 	github.com/prometheus/common v0.42.0 // indirect
 	github.com/prometheus/procfs v0.10.1 // indirect
-	github.com/segmentio/asm v1.1.3 // indirect
 	github.com/segmentio/backo-go v1.0.0 // indirect
 	github.com/yuin/goldmark v1.7.16 // indirect
 	golang.org/x/exp v0.0.0-20230626212559-97b1e661b5df // indirect

@@ -36,7 +36,6 @@ var fences = []fence{
 	{room: "", imports: module + "infra/stack", except: []string{"infra/stack", "infra/cdk", "infra/e2e"}, because: "nothing imports the stacks"},
 	{room: "", imports: "github.com/expr-lang/expr", except: []string{"shared/core/condition"}, because: "conditions are the only expressions"},
 	{room: "", imports: "go.yaml.in/yaml/v3", except: []string{"shared/core/source"}, because: "functions never read YAML: publish does"},
-	{room: "", imports: "github.com/segmentio/encoding", except: []string{"shared/core/item"}, because: "documents are decoded in one place, which can be held against encoding/json"},
 	{room: "", imports: "github.com/preslavrachev/gomjml", except: []string{"shared/core/mjml"}, because: "MJML is compiled at publish"},
 	{room: "", imports: "github.com/cockroachdb/pebble", except: []string{"shared/local"}, because: "the engine is one machine's"},
 	{room: "", imports: module + "shared/testkit", except: []string{"shared/testkit", "infra/sim"}, because: "test helpers never reach a shipped binary"},
@@ -47,7 +46,7 @@ var fences = []fence{
 
 // thirdParties are what core may use of other people's code.
 var thirdParties = []string{
-	"github.com/expr-lang/expr", "github.com/osteele/liquid", "github.com/preslavrachev/gomjml", "github.com/segmentio/encoding", "go.yaml.in/yaml/v3", "golang.org/x/net", "golang.org/x/text",
+	"github.com/expr-lang/expr", "github.com/osteele/liquid", "github.com/preslavrachev/gomjml", "go.yaml.in/yaml/v3", "golang.org/x/net", "golang.org/x/text",
 }
 
 type pkg struct {

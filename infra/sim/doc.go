@@ -4,10 +4,11 @@
 //
 // One seed is one history: twenty customers who go through a journey each (or seven
 // who go through several, or ten through the handlers' bytes), a day and a half of
-// what they do, and the faults that befall it. The flows and handlers are the real ones, wired as the
-// mains of functions/* wire them; around them stand a store, a stream, a clock,
-// SES and a bus that are ours. Every port call parks, and the seed says who goes on:
-// at any moment one goroutine of a history runs, so a history repeats to the byte.
+// what they do, and the faults that befall it. The flows and handlers are the real
+// ones, wired as the mains of functions/* wire them; around them stand a store, a
+// stream, a clock, SES and a bus that are ours. Every port call parks, and the seed
+// says who goes on: at any moment one goroutine of a history runs, so a history
+// repeats to the byte.
 //
 //   - Store: memstore, which passes the conformance suite. Its replies get lost
 //     before or after the write, it throttles, its index lags, items are rewritten
@@ -51,8 +52,8 @@
 //
 // # Figures
 //
-// On two cores of the machine it was built on: `make sim` (20 customers) 65 to 85 seeds
-// a second, `go run ./infra/sim/cmd -people 4` 300 to 420; each planted bug within
+// On two cores of the machine it was built on: `make sim` (20 customers) 50 to 70 seeds
+// a second, `go run ./infra/sim/cmd -people 4` 250 to 350; each planted bug within
 // 2 to 1,100 seeds, half of them within 20 (go test -v -run Mutant ./infra/sim).
 //
 // # To add a fault

@@ -99,18 +99,17 @@ func (w *World) start() *instance {
 	p, releases := &ports{i}, &releasesPort{i}
 	writer := consents.Writer{Store: p, Clock: p, Tokens: p, Keys: w.keys}
 	i.counts = &insights.Counter{Store: p}
-	set := &faults.Service{Store: p, Clock: p, Tokens: p}
-	i.faults = set
+	i.faults = &faults.Service{Store: p, Clock: p, Tokens: p}
 	i.collect = &collect.Service{Store: p, Clock: p, Tokens: p, Releases: releases, Keys: w.keys, Metrics: p, Ring: w.ring}
 	i.erase = &erase.Service{Store: p, Clock: p, Tokens: p}
 	runs := &advance.Service{Store: p, Clock: p, Tokens: p, Releases: releases, Metrics: p, Log: quiet, Counts: i.counts, Record: i.decided}
-	i.clock = &clockfn.Handler{Faults: set, Parallel: 1, Reserve: time.Second, Clock: &clock.Service{
+	i.clock = &clockfn.Handler{Faults: i.faults, Parallel: 1, Reserve: time.Second, Clock: &clock.Service{
 		Store: p, Clock: p, Tokens: p, Runs: runs, Metrics: p, Log: quiet,
 		Chores: map[string]clock.Chore{agenda.Copies: i.collect.Copy, agenda.Pending: i.collect.Purge, agenda.Sweep: i.erase.Sweep, agenda.Erase: i.erase.Asked},
 	}}
 	outside := &emit.Service{Store: p, Releases: releases, Emitter: p}
-	i.journey = &journeyfn.Handler{Runs: runs, Outside: outside, Inbox: i.collect.Inbox, Faults: set, Counts: i.counts, Log: quiet}
-	i.deliver = &deliverfn.Handler{Faults: set, Log: quiet, Messages: &deliver.Service{
+	i.journey = &journeyfn.Handler{Runs: runs, Outside: outside, Inbox: i.collect.Inbox, Faults: i.faults, Counts: i.counts, Log: quiet}
+	i.deliver = &deliverfn.Handler{Faults: i.faults, Log: quiet, Messages: &deliver.Service{
 		Store: p, Clock: p, Tokens: p, Releases: releases, Mailer: p, Metrics: p, Stage: message.Prod, Reaches: true,
 		Links: token.NewLinks(base, w.ring),
 		Pacer: &deliver.Pacer{Store: p, Clock: p, Tokens: p, Rater: p, Instances: 2, Sleep: p.Sleep},

@@ -45,7 +45,7 @@ type World struct {
 	writes  int                  // commits so far: the order of everything that happened
 
 	bytes  bool // through the handlers' bytes
-	busy   bool // several journeys, and more of everything
+	busy   bool // several journeys and more of everything, for a third of the customers
 	habits [nHabits]bool
 	deploy deployment
 	rates  *rates   // nil: no fault by chance

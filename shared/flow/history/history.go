@@ -43,10 +43,10 @@ func (r Reader) Events(ctx context.Context, name string, from time.Time) ([]fact
 	}
 	var events []fact.Event
 	err := flow.Each(ctx, r.Store, q, func(it item.Item) error {
+		var e fact.Event
 		if it.E != r.Epoch {
 			return nil
 		}
-		e := fact.Event{Props: map[string]any{}} // the decoder's own would have room for 64, and there may be many events
 		if err := it.Decode(&e); err != nil {
 			return err
 		}

@@ -3,7 +3,6 @@ package history
 import (
 	"context"
 	"fmt"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -96,30 +95,6 @@ func TestEventsComeInTheOrderOfTheirOwnTimeThenOfTheirArrival(t *testing.T) {
 	if got := w.ids("Product Added", now.Add(-5*time.Minute)); got != "b b2 c" {
 		t.Fatalf("from exactly then: %q", got)
 	}
-}
-
-// A condition may look back on thousands of events, in the memory of a function.
-func TestAnEventTakesLittleMemory(t *testing.T) {
-	const n, most = 2000, 1500
-	w := newWorld(t)
-	for i := range n {
-		w.did("Product Added", fmt.Sprint(i), i)
-	}
-	held := func() uint64 {
-		runtime.GC()
-		var m runtime.MemStats
-		runtime.ReadMemStats(&m)
-		return m.HeapAlloc
-	}
-	before := held()
-	events, err := w.reader().Events(context.Background(), "Product Added", time.Time{})
-	if err != nil || len(events) != n {
-		t.Fatalf("%d events (%v)", len(events), err)
-	}
-	if each := int64(held()-before) / n; each > most {
-		t.Fatalf("%d bytes each, %d are the most", each, most)
-	}
-	runtime.KeepAlive(events)
 }
 
 func TestEventsAreFoundWhereTheCallersClockWasOff(t *testing.T) {
