@@ -7,7 +7,7 @@
 // what they do, and the faults that befall it. The flows and handlers are the real
 // ones, wired as the mains of functions/* wire them; around them stand a store, a
 // stream, a clock, SES and a bus that are ours. Every port call parks, and the seed
-// says who goes on: at any moment one goroutine of a history runs, so a history
+// says who goes on: at any moment one task of a history runs, so a history
 // repeats to the byte.
 //
 //   - Store: memstore, which passes the conformance suite. Its replies get lost

@@ -39,8 +39,8 @@ type instance struct {
 		release *release.Release
 		read    time.Time
 	}
-	seq  int64       // last arrival number given
-	jobs chan func() // a goroutine works them
+	seq    int64   // last arrival number given
+	worker *worker // its thread
 
 	journey  *journeyfn.Handler
 	deliver  *deliverfn.Handler
@@ -62,7 +62,7 @@ const skewed = 4 * time.Second
 func (w *World) instance(t *task) *instance {
 	w.idle = slices.DeleteFunc(w.idle, func(i *instance) bool {
 		if i.outdated() {
-			dismiss(i.jobs)
+			dismiss(i.worker)
 		}
 		return i.outdated()
 	})
@@ -85,7 +85,7 @@ func (w *World) instance(t *task) *instance {
 func (w *World) retire(t *task) {
 	t.inst.task = nil
 	if t.dead || len(w.idle) == maxIdle {
-		dismiss(t.inst.jobs)
+		dismiss(t.inst.worker)
 		return
 	}
 	w.idle = append(w.idle, t.inst)
@@ -95,7 +95,7 @@ func (w *World) retire(t *task) {
 const maxIdle = 8
 
 func (w *World) start() *instance {
-	i := &instance{w: w, jobs: engage()}
+	i := &instance{w: w, worker: engage()}
 	p, releases := &ports{i}, &releasesPort{i}
 	writer := consents.Writer{Store: p, Clock: p, Tokens: p, Keys: w.keys}
 	i.counts = &insights.Counter{Store: p}
@@ -119,35 +119,6 @@ func (w *World) start() *instance {
 		Store: p, Clock: p, Tokens: p, Releases: releases, Keys: w.keys, Ring: w.ring, Consents: writer, Collect: i.collect, Counts: i.counts,
 	}
 	return i
-}
-
-// pool holds the goroutines that instances have left: their stacks have grown
-// once and for all.
-var pool = make(chan chan func(), 64)
-
-// engage returns where a goroutine takes what it is to do, one at a time.
-func engage() chan func() {
-	select {
-	case jobs := <-pool:
-		return jobs
-	default:
-	}
-	jobs := make(chan func(), 1)
-	go func() {
-		for job := range jobs {
-			job()
-		}
-	}()
-	return jobs
-}
-
-// dismiss gives back a goroutine that has nothing to do.
-func dismiss(jobs chan func()) {
-	select {
-	case pool <- jobs:
-	default:
-		close(jobs)
-	}
 }
 
 func (i *instance) decided(in engine.Input, res engine.Result) { i.w.decided(in, res) }

@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// task is one invocation under way. Its goroutine runs only between resume and the
-// next port call, where it parks: at any moment one goroutine of a history runs,
-// and the seed says which.
+// task is one invocation under way. It runs only between a step and the next port
+// call, where it parks: at any moment one task of a history runs, and the seed says
+// which.
 type task struct {
 	w        *World
 	name     string
@@ -20,7 +20,6 @@ type task struct {
 	dead     bool      // its ports do nothing any more
 	ended    bool
 	err      error
-	resume   chan struct{}
 	done     func(error)
 	again    func() // the same invocation by another worker; nil: none
 
@@ -43,18 +42,16 @@ var (
 
 // spawn begins an invocation on a warm instance or a new one.
 func (w *World) spawn(name, about string, run func(context.Context, *instance) error, done func(error)) *task {
-	t := &task{w: w, name: name, about: about, begun: w.writes, deadline: w.now.Add(lifetime), resume: make(chan struct{}), done: done}
+	t := &task{w: w, name: name, about: about, begun: w.writes, deadline: w.now.Add(lifetime), done: done}
 	t.inst = w.instance(t)
 	w.running = append(w.running, t)
 	w.tell(about, "%s: begins", name)
-	t.inst.jobs <- func() {
-		<-t.resume
+	t.inst.worker.job = func() {
 		defer func() {
 			if p := recover(); p != nil {
 				t.err = fmt.Errorf("%w: %v", errPanic, p)
 			}
 			t.ended = true
-			w.parked <- t
 		}()
 		t.err = run(context.Background(), t.inst)
 	}
@@ -67,8 +64,7 @@ func (t *task) park() bool {
 	if t.dead {
 		return false
 	}
-	t.w.parked <- t
-	<-t.resume
+	t.inst.worker.yield(struct{}{})
 	if t.w.now.After(t.deadline) {
 		t.die("its time is up")
 	}
@@ -88,10 +84,7 @@ func (t *task) die(why string) {
 
 // step lets the task run to its next port call or its end.
 func (w *World) step(t *task) {
-	t.resume <- struct{}{}
-	if p := <-w.parked; p != t {
-		panic("sim: " + p.name + " ran in the turn of " + t.name)
-	}
+	t.inst.worker.next()
 	if !t.ended {
 		return
 	}

@@ -34,7 +34,6 @@ type World struct {
 
 	running []*task
 	waking  []*task // room for awake
-	parked  chan *task
 	idle    []*instance
 	queue   queue   // what happens later
 	ready   []*work // what may begin now
@@ -117,7 +116,7 @@ func newWorld(seed uint64, o Options) *World {
 	rng := rand.New(rand.NewPCG(seed, 0x6b6573686572))
 	w := &World{
 		rng: rng, tokens: fake.NewTokens(seed), keys: ident.NewKeys([]byte("sim")), byKey: map[string]*person{},
-		parked: make(chan *task), ticks: map[string]time.Time{}, plan: o.Plan, scout: o.Scout, trace: o.Trace,
+		ticks: map[string]time.Time{}, plan: o.Plan, scout: o.Scout, trace: o.Trace,
 		result: &Result{Seed: seed, Injected: map[Fault]int{}, Reached: map[Reached]int{}, MaxCalls: map[string]int{}},
 	}
 	ring, err := token.NewKeyring("k", map[string][]byte{"k": []byte(strings.Repeat("k", 32))})
@@ -290,7 +289,7 @@ func (w *World) holdIndex() {
 	w.heldTo = w.now.Add(w.some(3 * time.Minute))
 }
 
-// abandon lets the goroutines of a history that was broken off end.
+// abandon lets what is under way in a history that was broken off end.
 func (w *World) abandon() {
 	for _, t := range w.running {
 		t.dead = true
@@ -300,7 +299,7 @@ func (w *World) abandon() {
 		w.step(w.running[0])
 	}
 	for _, i := range w.idle {
-		dismiss(i.jobs)
+		dismiss(i.worker)
 	}
 }
 
