@@ -38,8 +38,8 @@ type Result struct {
 // longest is how long a worker works when its context has no deadline.
 const longest = 50 * time.Second
 
-// Handle works every shard until nothing is due or the time is up; the rest
-// waits a minute. The event itself says nothing that matters.
+// Handle works what is due in every shard until the time is up; the rest waits a
+// minute. The event itself says nothing that matters.
 func (h *Handler) Handle(ctx context.Context, _ []byte) ([]byte, error) {
 	until := h.Clock.Clock.Real().Add(longest)
 	if d, ok := ctx.Deadline(); ok {
@@ -66,30 +66,25 @@ func (h *Handler) Handle(ctx context.Context, _ []byte) ([]byte, error) {
 	return json.Marshal(total)
 }
 
-// Shard works one shard, if nobody else does, until nothing is due or the time is
-// up. It looks before it takes the lease: leases of idle shards cost a dollar a month.
+// Shard works what is due in one shard, page by page, until it has seen it all or
+// the time is up. What comes due meanwhile waits a minute. Nothing keeps another
+// worker away: an invocation ends before the next minute's begins, and two of them
+// would do the same work twice and nothing wrong.
 func (h *Handler) Shard(ctx context.Context, shard string, until time.Time) (r Result, err error) {
-	entries, err := h.Clock.Take(ctx, shard, nil)
-	if err != nil || len(entries) == 0 {
-		return r, err
-	}
-	ours, err := h.Clock.Lease(ctx, shard, until)
-	if err != nil || !ours {
-		return r, err
-	}
 	had := map[clock.Entry]bool{}
-	for len(entries) > 0 && h.Clock.Clock.Real().Before(until) {
+	for more := true; more && h.Clock.Clock.Real().Before(until); {
+		var entries []clock.Entry
+		if entries, more, err = h.Clock.Take(ctx, shard, had); err != nil {
+			return r, err
+		}
 		batch := h.work(ctx, entries)
 		r.Worked += batch.Worked
 		r.Failed += batch.Failed
 		for _, e := range entries {
 			had[e] = true
 		}
-		if entries, err = h.Clock.Take(ctx, shard, had); err != nil {
-			return r, err
-		}
 	}
-	return r, h.Clock.Release(context.WithoutCancel(ctx), shard)
+	return r, nil
 }
 
 // work fires entries, several customers at once and one customer in order.

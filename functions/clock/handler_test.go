@@ -199,20 +199,3 @@ func TestWhatALaggingIndexStillListsIsWorkedOnce(t *testing.T) {
 		t.Fatalf("worked %d times (%v)", work.seen["a1"], err)
 	}
 }
-
-func TestAShardThatAnotherWorksIsLeftAlone(t *testing.T) {
-	c := fake.NewClock(time.Now())
-	c.SetReal(time.Now())
-	store := memstore.New(c.NowOf)
-	service := &clock.Service{Store: store, Clock: c, Tokens: fake.NewTokens(1), Runs: &runs{store: store, seen: map[string]int{}}, Metrics: fake.NoMetrics{}}
-	if ours, err := service.Lease(context.Background(), "a", c.Real().Add(time.Hour)); !ours || err != nil {
-		t.Fatal(ours, err)
-	}
-	it := item.Item{Key: item.C("a1", "RUN#x#-"), V: 1, W: "w", F: 1, IK: "due#a", IS: item.Time(c.Now("")), Body: []byte("{}")}
-	if err := store.Write(context.Background(), flow.Put(it, flow.Any)); err != nil {
-		t.Fatal(err)
-	}
-	if answer, err := (&clockfn.Handler{Clock: service}).Handle(context.Background(), nil); err != nil || string(answer) != `{"worked":0,"failed":0}` {
-		t.Fatalf("%s (%v)", answer, err)
-	}
-}

@@ -106,9 +106,6 @@ func (b *Box) start(ctx context.Context) (err error) {
 	if b.demo, err = b.demoBegun(ctx); err != nil {
 		return err
 	}
-	if err := b.flows.clock.ReleaseAll(ctx); err != nil {
-		return err
-	}
 	if b.playsEvents() {
 		known, err := b.clocks(ctx)
 		if err != nil {

@@ -22,7 +22,7 @@ type listed struct {
 func (l *listed) shard() string { return l.list[strings.IndexByte(l.list, '#')+1:] }
 
 // patience is how long an entry may stand there, its time having come, once faults
-// have stopped: a dead worker's lease, and a few minutes.
+// have stopped.
 const patience = 5 * time.Minute
 
 // list keeps the truth of the index and plans the tick that must work a new entry.

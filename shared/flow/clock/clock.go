@@ -60,45 +60,45 @@ const MetricLateness = "ClockLateness"
 // pageSize is how many entries a worker takes from the index at once.
 const pageSize = 256
 
-// Take lists what is due in a shard, oldest first: timers, then looks, without
-// what has had its turn (it failed, or the index lags), however much that is. Whoever
-// works an entry reads the item itself first.
-func (s *Service) Take(ctx context.Context, shard string, had map[Entry]bool) ([]Entry, error) {
-	due, err := s.list(ctx, item.DueList(shard), false, had)
+// Take lists what is due in a shard, oldest first: timers, then looks, a page of
+// each, without what has had its turn (it failed, or the index lags), however much
+// that is. more says that there may be more. Whoever works an entry reads the item
+// itself first.
+func (s *Service) Take(ctx context.Context, shard string, had map[Entry]bool) (entries []Entry, more bool, err error) {
+	due, moreDue, err := s.list(ctx, item.DueList(shard), false, had)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	looks, err := s.list(ctx, item.LookList(shard), true, had)
+	looks, moreLooks, err := s.list(ctx, item.LookList(shard), true, had)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	lateness := time.Duration(0)
 	if len(due) > 0 {
 		lateness = s.Clock.Now("").Sub(due[0].At)
 	}
 	s.Metrics.Observe(MetricLateness, lateness)
-	return append(due, looks...), nil
+	return append(due, looks...), moreDue || moreLooks, nil
 }
 
-func (s *Service) list(ctx context.Context, list string, look bool, had map[Entry]bool) ([]Entry, error) {
+func (s *Service) list(ctx context.Context, list string, look bool, had map[Entry]bool) (entries []Entry, more bool, err error) {
 	q := flow.Query{Table: item.Customers, List: list, To: item.Time(s.Clock.Now("")) + "~", Limit: pageSize}
-	var entries []Entry
 	for {
 		page, err := s.Store.Query(ctx, q)
 		if err != nil {
-			return nil, fmt.Errorf("list %s: %w", list, err)
+			return nil, false, fmt.Errorf("list %s: %w", list, err)
 		}
 		for _, it := range page.Items {
 			at, err := time.Parse(item.TimeLayout, it.IS)
 			if err != nil {
-				return nil, fmt.Errorf("list %s: order %q is no time", list, it.IS)
+				return nil, false, fmt.Errorf("list %s: order %q is no time", list, it.IS)
 			}
 			if e := (Entry{Key: it.Key, Look: look, At: at}); !had[e] {
 				entries = append(entries, e)
 			}
 		}
 		if len(entries) > 0 || page.Cursor == "" {
-			return entries, nil
+			return entries, page.Cursor != "", nil
 		}
 		q.Cursor = page.Cursor
 	}

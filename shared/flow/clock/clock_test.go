@@ -70,7 +70,7 @@ func TestDueAndLooksAreTakenInOrderAndNotBeforeTheirTime(t *testing.T) {
 	b.list(t, item.C("a3", "RUN#x#-"), "due#a", t0.Add(time.Millisecond))
 	b.list(t, item.C("a4", "RUN#x#-"), "look#a", t0)
 	b.list(t, item.C("b1", "RUN#x#-"), "due#b", t0)
-	entries, err := b.Take(ctx, "a", nil)
+	entries, _, err := b.Take(ctx, "a", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,7 +101,7 @@ func TestChoresAreDoneWhenDueAndStruckOff(t *testing.T) {
 	fail := errors.New("later")
 	b.Chores["pending"] = func(context.Context, string) error { done = append(done, "pending"); return fail }
 	fire := func() error {
-		entries, err := b.Take(ctx, "a", nil)
+		entries, _, err := b.Take(ctx, "a", nil)
 		if err != nil || len(entries) == 0 {
 			return err
 		}
@@ -120,41 +120,5 @@ func TestChoresAreDoneWhenDueAndStruckOff(t *testing.T) {
 	}
 	if a, read, _ := w.Read(ctx, "a1"); len(a) != 0 || read != nil {
 		t.Fatalf("agenda %v stays", a)
-	}
-}
-
-func TestAShardHasOneWorkerUntilItsLeaseEnds(t *testing.T) {
-	b := newBench()
-	ctx := context.Background()
-	take := func() bool {
-		ours, err := b.Lease(ctx, "a", b.time.Real().Add(time.Minute))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return ours
-	}
-	if !take() || take() {
-		t.Fatal("two workers have one shard")
-	}
-	b.time.SetReal(b.time.Real().Add(time.Minute))
-	if !take() {
-		t.Fatal("a dead worker keeps its shard")
-	}
-	if err := b.Release(ctx, "a"); err != nil || !take() {
-		t.Fatalf("a shard given back stays taken (%v)", err)
-	}
-}
-
-func TestANewProcessTakesOverWhatADeadOneHeld(t *testing.T) {
-	b := newBench()
-	ctx := context.Background()
-	if ours, err := b.Lease(ctx, "a", b.time.Real().Add(time.Hour)); !ours || err != nil {
-		t.Fatal(ours, err)
-	}
-	if err := b.ReleaseAll(ctx); err != nil {
-		t.Fatal(err)
-	}
-	if ours, err := b.Lease(ctx, "a", b.time.Real().Add(time.Hour)); !ours || err != nil {
-		t.Fatal(ours, err)
 	}
 }

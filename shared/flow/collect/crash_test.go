@@ -76,7 +76,7 @@ func TestAnAnsweredAddressIsKeptWhereverTheCallDies(t *testing.T) {
 func (f *fixture) due(user string) {
 	f.t.Helper()
 	c := clock.Service{Store: f.store, Clock: f.clock, Tokens: f.Tokens, Metrics: f.counts, Chores: map[string]clock.Chore{"pending": f.Purge, "copies": f.Copy}}
-	entries, err := c.Take(context.Background(), item.Shard(f.Keys.Customer(user)), nil)
+	entries, _, err := c.Take(context.Background(), item.Shard(f.Keys.Customer(user)), nil)
 	if err != nil {
 		f.t.Fatal(err)
 	}

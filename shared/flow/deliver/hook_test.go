@@ -24,7 +24,7 @@ type hooked struct {
 type point struct {
 	call   int // counted from 0
 	after  bool
-	what   string // get, query, or the sort key that is written
+	what   string // "get" or "query" and a sort key, or the sort key that is written
 	writes bool
 }
 

@@ -150,12 +150,14 @@ func (a Allowance) onto(p message.Pace, now time.Time) message.Pace {
 	return p
 }
 
-// change writes PACE conditionally; after a conflict it is changed anew. A
-// change that is nothing new is not written.
+// change writes PACE on condition that it is as this instance knows it; after a
+// conflict it is read and changed anew. A change that is nothing new is not written.
 func (p *Pacer) change(ctx context.Context, next func(message.Pace) message.Pace) error {
-	for range maxAttempts {
-		if err := p.read(ctx); err != nil {
-			return err
+	for attempt := range maxAttempts {
+		if attempt > 0 || p.readAt.IsZero() {
+			if err := p.read(ctx); err != nil {
+				return err
+			}
 		}
 		pace := next(p.pace)
 		if pace == p.pace {

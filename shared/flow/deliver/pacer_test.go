@@ -3,6 +3,7 @@ package deliver
 import (
 	"context"
 	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -119,6 +120,35 @@ func TestTheProviderIsAskedNowAndThenByOneForAll(t *testing.T) {
 	r.err = errors.New("no answer")
 	if pace, err := one.brake(context.Background()); err != nil || pace.Rate != 200 {
 		t.Fatalf("the provider's silence: %+v, %v", pace, err)
+	}
+}
+
+// What one has learned is written on condition that PACE is as it was read, and
+// read again only after a conflict: another may have set the brake meanwhile.
+func TestWhatTheProviderSaysIsWrittenOverNoBrake(t *testing.T) {
+	w := newWorld(t)
+	p := w.pacer(&rater{allowance: Allowance{PerSecond: 14}})
+	var calls []string
+	braked := false
+	p.Store = w.hook(func(at point) error {
+		if at.after {
+			return nil
+		}
+		calls = append(calls, at.what)
+		if at.writes && !braked {
+			braked = true
+			if _, err := w.pacer(nil).setBrake(context.Background(), "SendingPausedException"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return nil
+	})
+	pace, err := p.brake(context.Background())
+	if err != nil || pace.Left(w.clock.Real()) == 0 || pace.Rate != 14 {
+		t.Fatalf("%+v, %v", pace, err)
+	}
+	if want := []string{"get PACE", "PACE", "get PACE", "PACE"}; !slices.Equal(calls, want) {
+		t.Fatalf("calls %v, want %v", calls, want)
 	}
 }
 

@@ -225,7 +225,7 @@ func (w *world) sweep() {
 		Store: w.store, Clock: w.clock, Tokens: w.tokens, Metrics: fake.NoMetrics{},
 		Chores: map[string]clock.Chore{"sweep": w.erase.Sweep, "copies": nothing, "pending": nothing},
 	}
-	entries, err := c.Take(w.ctx, item.Shard(w.dana), nil)
+	entries, _, err := c.Take(w.ctx, item.Shard(w.dana), nil)
 	w.must(err)
 	for _, e := range entries {
 		w.must(c.Fire(w.ctx, e))

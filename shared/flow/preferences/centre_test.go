@@ -215,7 +215,7 @@ func TestA36ACustomerHasHerselfForgotten(t *testing.T) {
 		Chores: map[string]clock.Chore{agenda.Erase: forget.Asked, agenda.Sweep: forget.Sweep},
 	}
 	for range 2 {
-		due, err := minute.Take(w.ctx, item.Shard(w.dana), nil)
+		due, _, err := minute.Take(w.ctx, item.Shard(w.dana), nil)
 		w.must(err)
 		for _, e := range due {
 			w.must(minute.Fire(w.ctx, e))
