@@ -101,11 +101,10 @@ func stamped(ops []flow.Op) []flow.Op {
 
 // read is a record as a process's binary reads it.
 func (i *instance) read(c item.Change) item.Change {
+	c.Old, c.New = c.Old.Clone(), c.New.Clone()
 	if i.newer {
-		for _, image := range []**item.Item{&c.Old, &c.New} {
-			*image = (*image).Clone()
-			understand(*image)
-		}
+		understand(c.Old)
+		understand(c.New)
 	}
 	return c
 }

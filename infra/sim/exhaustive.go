@@ -72,7 +72,7 @@ func (r Reference) Strikes() []Strike {
 }
 
 // referenceSeed fixes the order in which a life without faults goes.
-const referenceSeed = 3
+const referenceSeed = 13
 
 // Undisturbed is the life without a fault.
 func (r Reference) Undisturbed() *Result { return Run(referenceSeed, r.options([]Strike{}, nil)) }

@@ -87,7 +87,7 @@ func (w *World) personAtRest(p *person) {
 		epoch = gate.E
 	}
 	started := 0
-	w.items(item.CustomerPK(p.key), func(it *item.Item) {
+	w.items(item.Customers, item.CustomerPK(p.key), func(it *item.Item) {
 		if it.E < epoch {
 			w.violate(p.key, "%s of epoch %d is left, she is in %d", it.SK, it.E, epoch)
 		}
@@ -119,8 +119,8 @@ func (w *World) personAtRest(p *person) {
 }
 
 // items hands over everything in a partition.
-func (w *World) items(pk string, fn func(*item.Item)) {
-	q := flow.Query{Table: item.Customers, PK: pk, Expired: true}
+func (w *World) items(table item.Table, pk string, fn func(*item.Item)) {
+	q := flow.Query{Table: table, PK: pk, Expired: true}
 	if err := flow.Each(context.Background(), w.store, q, func(it item.Item) error { fn(&it); return nil }); err != nil {
 		panic(err)
 	}
@@ -248,7 +248,7 @@ func (w *World) nothingOf(p *person) {
 			w.violate(p.key, "she was erased, and %s still names her", it.Key)
 		}
 	}
-	w.items(item.CustomerPK(p.key), func(it *item.Item) {
+	w.items(item.Customers, item.CustomerPK(p.key), func(it *item.Item) {
 		if it.SK != item.SKGate && !strings.HasPrefix(it.SK, item.EventPrefix(fact.CustomerErased)) {
 			w.violate(p.key, "she was erased, and %s is left", it.SK)
 		}
@@ -275,7 +275,7 @@ func (w *World) everything() []*item.Item {
 		pks[c.Key.PK] = true
 	}
 	for pk := range pks {
-		w.items(pk, func(it *item.Item) { w.left = append(w.left, it) })
+		w.items(item.Customers, pk, func(it *item.Item) { w.left = append(w.left, it) })
 	}
 	return w.left
 }

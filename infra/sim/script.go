@@ -52,7 +52,7 @@ func (w *World) script(o Options) {
 	}
 	w.deploys()
 	for i := range people {
-		w.newPerson(i).lives()
+		w.newPerson(i).lives(i)
 	}
 	w.later(w.begin.Add(span+w.some(12*time.Hour)), w.settle)
 }
@@ -86,7 +86,8 @@ func (w *World) newPerson(i int) *person {
 type habit int
 
 const (
-	shares       habit = iota // another's address
+	joins        habit = iota // while the history goes on, not long before it
+	shares                    // another's address
 	bounces                   // her address takes no mail
 	complains                 // of a mail, by her provider's button
 	unsubscribes              // by the button in a mail
@@ -112,19 +113,26 @@ func habitsOf(rng *rand.Rand) (some [nHabits]bool) {
 // may says whether a customer does so, being one of so many.
 func (w *World) may(h habit, oneIn int) bool { return w.habits[h] && w.chance(oneIn) }
 
-// lives plans one life.
-func (p *person) lives() {
+// lives plans the life of customer i.
+func (p *person) lives(i int) {
 	w := p.w
 	p.steady = w.chance(3)
 	at := w.begin.Add(time.Hour + w.some(6*time.Hour))
+	agrees, known := p.steady || !w.chance(5), !w.has("welcome") && !w.may(joins, 2)
 	if !p.steady && len(w.people) > 1 && w.may(shares, 3) {
 		p.shares(w.people[w.rng.IntN(len(w.people)-1)])
+		known = false
 	}
 	p.bounces, p.complains, p.unsubscribes = !p.steady && w.may(bounces, 5), !p.steady && w.may(complains, 5), !p.steady && w.may(unsubscribes, 3)
 	if w.may(visits, 3) {
 		p.visits(at.Add(-30 * time.Minute))
+		known = false
 	}
-	p.comes(at, p.steady || !w.chance(5))
+	if known && agrees {
+		p.isKnown(i)
+	} else {
+		p.comes(at, agrees)
+	}
 	p.shops(at.Add(2*time.Minute), span/2)
 	if w.busy {
 		p.shops(at.Add(2*time.Minute), span/2)

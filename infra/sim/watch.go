@@ -117,7 +117,7 @@ func (o *watch) address(c *item.Change) {
 // decided holds a decision against itself: on its own record it comes out the same
 // (J12): each in the reference lives, some of them in the others, which are many.
 func (w *World) decided(in engine.Input, res engine.Result) {
-	if w.rates != nil && w.result.Steps%16 != 0 {
+	if w.rates != nil && w.result.Steps%64 != 0 {
 		return
 	}
 	text, err := json.Marshal(in.Write())

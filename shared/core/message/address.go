@@ -122,8 +122,10 @@ func quoteName(name string) string {
 	if isWords(name) {
 		return name
 	}
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(name) + `"`
+	return `"` + quotedPairs.Replace(name) + `"`
 }
+
+var quotedPairs = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
 
 func isWords(s string) bool {
 	for _, word := range strings.Split(s, " ") {

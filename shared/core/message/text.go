@@ -12,8 +12,10 @@ import (
 // link behind its label.
 func Text(src string) string {
 	text := textOfHTML(src, func(rune) bool { return false })
-	return tidy(strings.NewReplacer(liquid.URLStart, "", liquid.URLEnd, "").Replace(text))
+	return tidy(withoutURLMarks.Replace(text))
 }
+
+var withoutURLMarks = strings.NewReplacer(liquid.URLStart, "", liquid.URLEnd, "")
 
 // tidy takes out what loops and conditions left: spaces at line ends, runs of
 // empty lines, and those at the beginning and the end.

@@ -72,7 +72,7 @@ func (s *Service) input(ctx context.Context, c *customerState, key runKey, t tri
 		return in, false, err
 	}
 	if run != nil {
-		in.Run = &run.doc
+		in.Run = run.doc
 	}
 	own = true
 	switch {

@@ -32,7 +32,7 @@ func (s *Service) Reconsider(ctx context.Context, customer, journey string, stor
 	case err != nil || run != nil && run.live():
 		return nil, err
 	case run != nil:
-		in.Run = &run.doc
+		in.Run = run.doc
 	}
 	if in.Live, err = c.version(ctx, j, live, s.Clock.Now(customer), f); err != nil {
 		return nil, err

@@ -40,21 +40,23 @@ type customerState struct {
 // storedRun is a RUN as read: the envelope for the next write's condition. Its
 // document is decoded when it is looked at: with the years a customer has many.
 type storedRun struct {
-	item    *item.Item
-	doc     engine.Run
-	decoded bool
+	item *item.Item
+	doc  *engine.Run // nil: not looked at yet
 }
 
 // live: a run under way stands in a list (see place), one that has ended in none.
 func (r *storedRun) live() bool { return r.item.IK != "" }
 
 func (r *storedRun) decode() error {
-	if r.decoded {
+	if r.doc != nil {
 		return nil
 	}
-	err := r.item.Decode(&r.doc)
-	r.decoded = err == nil
-	return err
+	doc := new(engine.Run)
+	if err := r.item.Decode(doc); err != nil {
+		return err
+	}
+	r.doc = doc
+	return nil
 }
 
 func (r *storedRun) key() runKey { return runKey{r.doc.Journey, r.doc.Key} }
@@ -159,7 +161,7 @@ func (c *customerState) interested(ctx context.Context, f *fact.Fact) ([]runKey,
 		if err := run.decode(); err != nil {
 			return nil, err
 		}
-		j, _, err := c.walked(ctx, &run.doc)
+		j, _, err := c.walked(ctx, run.doc)
 		if err != nil {
 			return nil, err
 		}

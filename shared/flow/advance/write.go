@@ -55,7 +55,7 @@ func (s *Service) putRun(ctx context.Context, c *customerState, key runKey, doc 
 	if err := s.Store.Write(ctx, flow.Put(it, flow.Is(read))); err != nil {
 		return nil, err
 	}
-	return &storedRun{item: &it, doc: *doc, decoded: true}, nil
+	return &storedRun{item: &it, doc: doc}, nil
 }
 
 // tooLarge sets aside a run that has outgrown its bound: what it was entered by
@@ -106,7 +106,7 @@ func (s *Service) set(ctx context.Context, c *customerState, run *storedRun) err
 		return nil
 	}
 	for range maxAttempts {
-		p, changed, err := s.changed(ctx, c, &run.doc)
+		p, changed, err := s.changed(ctx, c, run.doc)
 		if err != nil || !changed {
 			return err
 		}

@@ -127,79 +127,64 @@ func compileAnythingBut(others []any) (rule, error) {
 }
 
 // Passes says whether the record matches any pattern.
-func (f *Filter) Passes(r *events.StreamRecord) bool {
-	image := func(name string) image {
-		switch name {
-		case "Keys":
-			return imageOf(r.DynamoDB.Keys)
-		case "NewImage":
-			return imageOf(r.DynamoDB.NewImage)
-		case "OldImage":
-			return imageOf(r.DynamoDB.OldImage)
-		}
-		return nothing
-	}
-	return f.passes(fields{event: r.EventName, image: image})
-}
+func (f *Filter) Passes(r *events.StreamRecord) bool { return f.passes(recordFields{r}) }
 
 // PassesChange is Passes of the change's record, which need not be made for it.
-func (f *Filter) PassesChange(c *item.Change) bool {
-	image := func(name string) image {
-		switch {
-		case name == "Keys":
-			return keysOf(c.Key)
-		case name == "NewImage" && c.New != nil:
-			return func(name string) (events.AttributeValue, bool) { return attributeOf(c.New, name) }
-		case name == "OldImage" && c.Old != nil:
-			return func(name string) (events.AttributeValue, bool) { return attributeOf(c.Old, name) }
-		}
-		return nothing
-	}
-	return f.passes(fields{event: string(c.Event()), image: image})
-}
+func (f *Filter) PassesChange(c *item.Change) bool { return f.passes(changeFields{c}) }
 
 func (f *Filter) passes(in fields) bool {
 	for _, conditions := range f.patterns {
-		if in.match(conditions) {
+		if match(in, conditions) {
 			return true
 		}
 	}
 	return len(f.patterns) == 0
 }
 
-// fields are what of a change patterns can ask for.
-type fields struct {
-	event string
-	image func(name string) image // Keys, NewImage, OldImage
+// fields are what of a change patterns can ask for. An image is Keys, NewImage or
+// OldImage.
+type fields interface {
+	event() string
+	attribute(image, name string) (events.AttributeValue, bool)
 }
 
-// image is an item, or its keys, by attribute name.
-type image func(name string) (events.AttributeValue, bool)
+type recordFields struct{ *events.StreamRecord }
 
-func nothing(string) (v events.AttributeValue, present bool) { return v, false }
+func (r recordFields) event() string { return r.EventName }
 
-func imageOf(a events.Attributes) image {
-	return func(name string) (events.AttributeValue, bool) {
-		v, present := a[name]
-		return v, present
+func (r recordFields) attribute(image, name string) (v events.AttributeValue, present bool) {
+	switch image {
+	case "Keys":
+		v, present = r.DynamoDB.Keys[name]
+	case "NewImage":
+		v, present = r.DynamoDB.NewImage[name]
+	case "OldImage":
+		v, present = r.DynamoDB.OldImage[name]
 	}
+	return v, present
 }
 
-func keysOf(k item.Key) image {
-	return func(name string) (v events.AttributeValue, present bool) {
-		switch name {
-		case item.AttrPK:
-			return events.Text(k.PK), true
-		case item.AttrSK:
-			return events.Text(k.SK), true
-		}
-		return v, false
+type changeFields struct{ *item.Change }
+
+func (c changeFields) event() string { return string(c.Event()) }
+
+func (c changeFields) attribute(image, name string) (v events.AttributeValue, present bool) {
+	switch {
+	case image == "Keys" && name == item.AttrPK:
+		return events.Text(c.Key.PK), true
+	case image == "Keys" && name == item.AttrSK:
+		return events.Text(c.Key.SK), true
+	case image == "NewImage" && c.New != nil:
+		return attributeOf(c.New, name)
+	case image == "OldImage" && c.Old != nil:
+		return attributeOf(c.Old, name)
 	}
+	return v, false
 }
 
-func (in fields) match(conditions []condition) bool {
+func match(in fields, conditions []condition) bool {
 	for _, c := range conditions {
-		text, present := in.at(c.path)
+		text, present := textAt(in, c.path)
 		if !slices.ContainsFunc(c.rules, func(holds rule) bool { return holds(text, present) }) {
 			return false
 		}
@@ -207,29 +192,31 @@ func (in fields) match(conditions []condition) bool {
 	return true
 }
 
-// at is the text at path; what is no text is as if it were absent.
-func (in fields) at(path []string) (text string, present bool) {
+// textAt is the text at path; what is no text is as if it were absent.
+func textAt(in fields, path []string) (text string, present bool) {
 	switch {
 	case len(path) == 1 && path[0] == "eventName":
-		return in.event, true
+		return in.event(), true
 	case len(path) >= 4 && path[0] == "dynamodb":
-		return in.image(path[1]).at(path[2:])
+		v, ok := in.attribute(path[1], path[2])
+		return textIn(v, ok, path[3:])
 	}
 	return "", false
 }
 
-// at is the text at path: a name, a type, and behind a map the next name.
-func (attributes image) at(path []string) (text string, present bool) {
-	v, ok := attributes(path[0])
-	if !ok || string(v.Type) != path[1] {
+// textIn is the text in an attribute: path is its type, and behind a map a name
+// and the type of what has it.
+func textIn(v events.AttributeValue, present bool, path []string) (string, bool) {
+	if !present || string(v.Type) != path[0] {
 		return "", false
 	}
-	if len(path) == 2 {
+	if len(path) == 1 {
 		return v.Text, v.Type == events.TypeS || v.Type == events.TypeN
 	}
 	deeper, _ := v.Set.(events.Attributes)
-	if len(path) < 4 || deeper == nil {
+	if len(path) < 3 || deeper == nil {
 		return "", false
 	}
-	return imageOf(deeper).at(path[2:])
+	next, ok := deeper[path[1]]
+	return textIn(next, ok, path[2:])
 }

@@ -45,17 +45,20 @@ func New(now func(pk string) time.Time) *Store {
 }
 
 // Changes is the log so far.
-func (s *Store) Changes() []item.Change { return s.ChangesAfter(0) }
+func (s *Store) Changes() []item.Change {
+	changes := slices.Clone(s.ChangesAfter(0))
+	for i := range changes {
+		changes[i].Old, changes[i].New = changes[i].Old.Clone(), changes[i].New.Clone()
+	}
+	return changes
+}
 
-// ChangesAfter is the log without its first n changes.
+// ChangesAfter is the log without its first n changes, as it stands: nobody may
+// change an item of it.
 func (s *Store) ChangesAfter(n int) []item.Change {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	changes := make([]item.Change, len(s.log)-n)
-	for i, c := range s.log[n:] {
-		changes[i] = item.Change{Seq: c.Seq, Key: c.Key, Old: c.Old.Clone(), New: c.New.Clone()}
-	}
-	return changes
+	return s.log[n:len(s.log):len(s.log)]
 }
 
 // HoldIndex makes index reads stale until it is called with false.
