@@ -199,3 +199,36 @@ func TestWhatALaggingIndexStillListsIsWorkedOnce(t *testing.T) {
 		t.Fatalf("worked %d times (%v)", work.seen["a1"], err)
 	}
 }
+
+// asked counts the queries.
+type asked struct {
+	*memstore.Store
+	mu sync.Mutex
+	n  int
+}
+
+func (a *asked) Query(ctx context.Context, q flow.Query) (flow.Page, error) {
+	a.mu.Lock()
+	a.n++
+	a.mu.Unlock()
+	return a.Store.Query(ctx, q)
+}
+
+// A list that was read to its end is not read again, whatever it held: every minute
+// of every shard costs two queries.
+func TestWhatWasReadToItsEndIsNotReadAgain(t *testing.T) {
+	c := fake.NewClock(time.Date(2026, 11, 1, 9, 0, 0, 0, time.UTC))
+	store := &asked{Store: memstore.New(c.NowOf)}
+	it := item.Item{Key: item.C("a1", "RUN#x#-"), V: 1, W: "w", F: 1, IK: "due#a", IS: item.Time(c.Now("")), Body: []byte("{}")}
+	if err := store.Write(context.Background(), flow.Put(it, flow.Any)); err != nil {
+		t.Fatal(err)
+	}
+	work := &runs{store: store.Store, seen: map[string]int{}}
+	h := &clockfn.Handler{Clock: &clock.Service{Store: store, Clock: c, Tokens: fake.NewTokens(1), Runs: work, Metrics: fake.NoMetrics{}}}
+	if answer, err := h.Handle(context.Background(), nil); err != nil || string(answer) != `{"worked":1,"failed":0}` {
+		t.Fatalf("%s (%v)", answer, err)
+	}
+	if want := 2 * len(item.Shards); store.n != want {
+		t.Fatalf("%d queries, want %d", store.n, want)
+	}
+}

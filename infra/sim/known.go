@@ -59,15 +59,5 @@ func (p *person) isKnown(i int) {
 	if err := w.store.Write(context.Background(), past.ops...); err != nil {
 		panic(err) // memory does not fail
 	}
-	w.writes++
-	changes := w.store.ChangesAfter(w.told)
-	w.told += len(changes)
-	for _, op := range past.ops {
-		w.watch.ledger(op)
-	}
-	task := &task{w: w, name: "long ago", about: p.key}
-	for i := range changes {
-		w.watch.change(task, &changes[i])
-		w.list(&changes[i])
-	}
+	w.committed(&task{w: w, name: "long ago", about: p.key}, past.ops, func(*item.Change) {})
 }

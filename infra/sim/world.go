@@ -236,24 +236,33 @@ func (w *World) commit(ctx context.Context, t *task, ops []flow.Op) error {
 		w.tell(t.about, "%s: refused: %v", t.name, err)
 		return err
 	}
+	if w.trace != nil {
+		for _, op := range ops {
+			w.tell(t.about, "%s: writes %s", t.name, op.Item.SK)
+		}
+	}
+	w.committed(t, ops, func(c *item.Change) {
+		w.overtake(c)
+		for _, s := range w.streams {
+			s.take(*c)
+		}
+	})
+	return nil
+}
+
+// committed lets who watches see what was written, and then whom it is told to.
+func (w *World) committed(t *task, ops []flow.Op, tell func(*item.Change)) {
 	w.writes++
 	changes := w.store.ChangesAfter(w.told)
 	w.told += len(changes)
 	for _, op := range ops {
-		if w.trace != nil {
-			w.tell(t.about, "%s: writes %s", t.name, op.Item.SK)
-		}
 		w.watch.ledger(op)
 	}
 	for i := range changes {
 		w.watch.change(t, &changes[i])
-		w.overtake(&changes[i])
 		w.list(&changes[i])
-		for _, s := range w.streams {
-			s.take(changes[i])
-		}
+		tell(&changes[i])
 	}
-	return nil
 }
 
 // overtake wakes who hesitates about a message until the next one is due.

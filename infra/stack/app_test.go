@@ -184,6 +184,10 @@ func TestTheClockStartsEveryMinuteAndNeverTwiceForOne(t *testing.T) {
 	if invoke.Properties["MaximumRetryAttempts"] != 0.0 {
 		t.Errorf("Lambda tries %v times more", invoke.Properties["MaximumRetryAttempts"])
 	}
+	// No lease keeps two workers apart: the one has ended when the next begins.
+	if _, f := one(t, b.app, "AWS::Lambda::Function", "Clock"); f.Properties["Timeout"] != 60.0 {
+		t.Errorf("a minute's work may take %v s", f.Properties["Timeout"])
+	}
 }
 
 // E25: SES's events come from our configuration sets to our rule, and from
