@@ -129,7 +129,7 @@ func (w *World) items(table item.Table, pk string, fn func(*item.Item)) {
 func (w *World) runAtRest(p *person, it *item.Item) (started int) {
 	run := held[engine.Run](&w.watch, it)
 	if p.steady {
-		w.setAtRest(p, run)
+		w.setAtRest(p, run, engine.Trace(it.Trace))
 	}
 	switch {
 	case run.State == engine.Parked:
@@ -161,8 +161,8 @@ func (w *World) visitorAtRest(p *person) {
 }
 
 // setAtRest: what a step set stands in her profile, which nobody else writes to.
-func (w *World) setAtRest(p *person, run *engine.Run) {
-	for _, made := range run.Trace {
+func (w *World) setAtRest(p *person, run *engine.Run, trace engine.Trace) {
+	for _, made := range w.watch.decisions(trace) {
 		for name, v := range made.Values {
 			if made.Kind == engine.KindSet && w.profile(p).Traits[name].Value != v {
 				w.violate(p.key, "%s set %s, and her profile has it not", about(run), name)
@@ -244,7 +244,7 @@ func (w *World) nothingOf(p *person) {
 		}
 	}
 	for _, it := range w.everything() {
-		if p.namedIn(it.Body) || p.namedIn([]byte(it.PK+it.SK)) {
+		if p.namedIn(it.Body) || p.namedIn([]byte(it.Trace)) || p.namedIn([]byte(it.PK+it.SK)) {
 			w.violate(p.key, "she was erased, and %s still names her", it.Key)
 		}
 	}

@@ -31,6 +31,7 @@ func (o *watch) run(t *task, customer string, c *item.Change) {
 	switch {
 	case before.ID == after.ID:
 		o.moved(t, customer, before, after, bad)
+		o.timer(t, customer, before, engine.Trace(c.New.Trace).Last(3), bad)
 	default:
 		o.begun(customer, c.New.E, before, after, bad)
 	}
@@ -67,7 +68,6 @@ func (o *watch) begun(customer string, epoch int64, before, after *engine.Run, b
 
 // moved: the same passage, further on.
 func (o *watch) moved(t *task, customer string, before, after *engine.Run, bad func(string, ...any)) {
-	o.timer(t, customer, before, after, bad)
 	if after.Release != o.w.live().ID {
 		o.w.result.Reached[NewVersion]++
 	}
@@ -102,12 +102,11 @@ func (o *watch) moved(t *task, customer string, before, after *engine.Run, bad f
 
 // timer: what was awaited, and stored by the time the deadline's timer fired,
 // having arrived by the deadline, goes before it.
-func (o *watch) timer(t *task, customer string, before, after *engine.Run, bad func(string, ...any)) {
-	last := len(after.Trace) - 1
-	if before.State != engine.Waiting || last < 0 {
+func (o *watch) timer(t *task, customer string, before *engine.Run, newest engine.Trace, bad func(string, ...any)) {
+	if before.State != engine.Waiting {
 		return
 	}
-	for _, made := range after.Trace[max(0, last-2):] {
+	for _, made := range o.decisions(newest) {
 		event, timed := strings.CutPrefix(made.Reason, "no ")
 		if !timed || made.Kind != engine.KindBranch || made.Step != before.Step || made.At < before.At.Milli() {
 			continue
@@ -118,6 +117,14 @@ func (o *watch) timer(t *task, customer string, before, after *engine.Run, bad f
 			}
 		}
 	}
+}
+
+func (o *watch) decisions(trace engine.Trace) []engine.Decision {
+	made, err := trace.Read()
+	if err != nil {
+		o.w.violate("", "%v", err)
+	}
+	return made
 }
 
 // message sees MSG change.

@@ -35,6 +35,9 @@ func encode(it *item.Item) row {
 	if it.Due != "" {
 		r[schema.Due] = text(it.Due)
 	}
+	if it.Trace != "" {
+		r[schema.Trace] = text(it.Trace)
+	}
 	if it.Body != nil {
 		r[schema.Doc] = text(string(it.Body))
 	}
@@ -78,6 +81,8 @@ func setText(it *item.Item, name, value string) {
 		it.IS = value
 	case schema.Due:
 		it.Due = value
+	case schema.Trace:
+		it.Trace = value
 	case schema.Doc:
 		it.Body = []byte(value)
 	}

@@ -18,6 +18,7 @@ const (
 	TTL   = item.AttrTTL
 	Due   = item.AttrDue
 	Doc   = item.AttrDoc
+	Trace = item.AttrTrace
 )
 
 // Index is the sparse index of the customers table, KEYS_ONLY, by IK and IS.

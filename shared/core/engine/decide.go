@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"slices"
 	"time"
 
 	"github.com/kesher-io/kesher/shared/core/fact"
@@ -21,9 +20,8 @@ func Decide(in Input) (Result, error) {
 	if err := d.decide(); err != nil {
 		return Result{}, err
 	}
-	res := Result{Past: d.past, Made: d.made}
+	res := Result{Past: d.past, Made: d.made, Own: d.own}
 	if d.changed {
-		d.run.remember(d.made[d.own:])
 		res.Run = d.run
 	}
 	return res, nil
@@ -336,15 +334,4 @@ func (d *decision) index(id string) int {
 		}
 	}
 	return journey.Nowhere
-}
-
-// maxTrace is how many decisions a run remembers.
-const maxTrace = 20
-
-func (r *Run) remember(made []Decision) {
-	trace := slices.Concat(r.Trace, made)
-	if len(trace) > maxTrace {
-		trace = trace[len(trace)-maxTrace:]
-	}
-	r.Trace = trace
 }

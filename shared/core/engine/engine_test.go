@@ -286,7 +286,7 @@ func TestFreshAndAgainAtTheirEdges(t *testing.T) {
 			w.after(c.gap)
 			w.feed(w.event("Product Added", c.late, nil))
 			if w.run.Tally.Started != c.want {
-				t.Fatalf("started %d, want %d (%+v)", w.run.Tally.Started, c.want, w.run.Trace)
+				t.Fatalf("started %d, want %d (%+v)", w.run.Tally.Started, c.want, w.run)
 			}
 		})
 	}

@@ -155,7 +155,6 @@ func (d *decision) begin(f *fact.Fact, values map[string]any) error {
 	if d.run != nil {
 		d.past = d.run
 		if d.changed { // it ended in this very decision
-			d.past.remember(d.made)
 			d.own = len(d.made)
 		}
 		tally = d.run.Tally

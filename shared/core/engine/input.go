@@ -70,8 +70,10 @@ type View struct {
 type Result struct {
 	Run  *Run // nil: nothing to write
 	Past *Run // the ended passage that Run replaces
-	// Made are the decisions in order, also those that led to no write.
+	// Made are the decisions in order, also those that led to no write. Past's come
+	// first, Run's begin at Own.
 	Made []Decision
+	Own  int
 }
 
 // Need: the decision reads stored events that Input does not hold yet. Fetch

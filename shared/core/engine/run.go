@@ -62,7 +62,6 @@ type Run struct {
 	EndAt   ident.Stamp `json:"ea,omitempty"` // when it ended
 	End     string      `json:"er,omitempty"` // why it ended: end's text, exit's event, parked's reason
 	Tally   Tally       `json:"c"`            // over all passages under this key
-	Trace   []Decision  `json:"t,omitempty"`  // the last 20, newest last
 }
 
 // Tally counts passages, so that a report can be counted from the items alone.

@@ -17,7 +17,7 @@ func TestExitEndsTheRunAndTheSameFactMayEnterAnew(t *testing.T) {
 	w.happens("Order Completed", nil)
 	first := w.run.ID
 	w.after(time.Minute)
-	w.happens("Order Completed", nil)
+	res := w.happens("Order Completed", nil)
 	w.is(engine.Waiting, "wait-1h")
 	if w.run.ID == first || len(w.past) != 1 || w.past[0].State != engine.Exited {
 		t.Fatalf("run %+v past %+v", w.run, w.past)
@@ -25,8 +25,8 @@ func TestExitEndsTheRunAndTheSameFactMayEnterAnew(t *testing.T) {
 	if w.run.Tally != (engine.Tally{Started: 2, Exited: 1}) {
 		t.Fatalf("tally %+v", w.run.Tally)
 	}
-	if last := w.past[0].Trace[len(w.past[0].Trace)-1]; last.Kind != engine.KindExit {
-		t.Fatalf("the ended passage forgot its exit: %+v", w.past[0].Trace)
+	if res.Own != 1 || res.Made[0].Kind != engine.KindExit || res.Made[1].Kind != engine.KindEntered {
+		t.Fatalf("from %d on, the new passage's: %+v", res.Own, res.Made)
 	}
 }
 

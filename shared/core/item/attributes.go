@@ -15,4 +15,5 @@ const (
 	AttrTTL   = "ttl"
 	AttrDue   = "due"
 	AttrDoc   = "d"
+	AttrTrace = "t"
 )

@@ -47,6 +47,8 @@ type Item struct {
 	IS  string // sparse index: its order in that list
 	TTL int64  // unix seconds after which the item counts as absent; 0 = never
 	Due string // RUN only: id of the message due, so that a filter sees it
+	// Trace, of RUN and PAST only: what was decided (see engine.Trace).
+	Trace string
 	// Body is the item's document: JSON, except for counters (see Counters).
 	Body []byte
 	// Counters holds the numbers of an item written by Add; such an item has no Body.
@@ -99,6 +101,9 @@ func (i *Item) Size() int {
 	}
 	if i.Due != "" {
 		n += len("due") + len(i.Due)
+	}
+	if i.Trace != "" {
+		n += len("t") + len(i.Trace)
 	}
 	if i.TTL != 0 {
 		n += len("ttl") + 6

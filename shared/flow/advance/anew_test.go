@@ -2,6 +2,7 @@ package advance_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/kesher-io/kesher/shared/core/item"
 	"github.com/kesher-io/kesher/shared/core/journey"
 	"github.com/kesher-io/kesher/shared/core/message"
+	"github.com/kesher-io/kesher/shared/flow"
 )
 
 // winBack begins anew with every order: one fact exits first and then enters
@@ -89,5 +91,27 @@ func TestAnExitThatTheClockSawFirstEntersAnew(t *testing.T) {
 	run, it := b.run("win-back")
 	if run.State != engine.Waiting || run.Tally != (engine.Tally{Started: 2, Exited: 1}) || run.Due != t0.Add(90*time.Minute).UnixMilli() || it.V != 2 {
 		t.Fatalf("run %+v, written %d times", run, it.V)
+	}
+}
+
+// What ended a passage stands in its own trace, what began the next in that one's.
+func TestEachPassageRemembersItsOwnDecisions(t *testing.T) {
+	b := newBench(t, winBack(waits))
+	b.happens("Order Completed", nil)
+	first, _ := b.run("win-back")
+	b.happens("Order Completed", nil)
+	past, err := b.store.Get(context.Background(), flow.Strong, item.C(customer, item.PastSK("win-back", first.ID)))
+	b.must(err)
+	_, run := b.run("win-back")
+	for it, want := range map[*item.Item]string{past[0]: "in w x", run: "in w"} {
+		made, err := engine.Trace(it.Trace).Read()
+		b.must(err)
+		var kinds []string
+		for _, d := range made {
+			kinds = append(kinds, string(d.Kind))
+		}
+		if got := strings.Join(kinds, " "); got != want {
+			t.Errorf("%s: %s, want %s", it.SK, got, want)
+		}
 	}
 }

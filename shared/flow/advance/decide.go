@@ -176,11 +176,11 @@ func (s *Service) commit(ctx context.Context, c *customerState, key runKey, in *
 		return nil
 	}
 	if res.Past != nil {
-		if err := s.putPast(ctx, c, res.Past); err != nil {
+		if err := s.putPast(ctx, c, key, res); err != nil {
 			return err
 		}
 	}
-	run, err := s.putRun(ctx, c, key, res.Run)
+	run, err := s.putRun(ctx, c, key, res)
 	if err != nil {
 		return err
 	}

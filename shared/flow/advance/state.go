@@ -110,6 +110,14 @@ func (c *customerState) run(sk string) (*storedRun, error) {
 	return run, run.decode()
 }
 
+// item is what stands under a key; nil: nothing.
+func (c *customerState) item(key runKey) *item.Item {
+	if run := c.runs[key.sk()]; run != nil {
+		return run.item
+	}
+	return nil
+}
+
 // readGate reads what the customer permits, after her runs: an erasure in
 // between is seen.
 func (c *customerState) readGate(ctx context.Context) error {

@@ -37,13 +37,14 @@ func keeps(j *journey.Journey) time.Duration {
 const maxRun = 32 << 10
 
 // putRun commits one decision: a plain conditional write of the RUN as it was read.
-func (s *Service) putRun(ctx context.Context, c *customerState, key runKey, doc *engine.Run) (*storedRun, error) {
-	var read *item.Item
-	if stored := c.runs[key.sk()]; stored != nil {
-		read = stored.item
-	}
+func (s *Service) putRun(ctx context.Context, c *customerState, key runKey, res *engine.Result) (*storedRun, error) {
+	read, doc := c.item(key), res.Run
 	it := read.Next(item.C(c.customer, key.sk()), s.Tokens.Token(), c.epoch)
-	if err := it.Encode(doc); err != nil {
+	var before string
+	if read != nil && res.Past == nil {
+		before = read.Trace
+	}
+	if err := encode(&it, doc, before, res.Made[res.Own:]); err != nil {
 		return nil, err
 	}
 	if it.Size() > maxRun {
@@ -58,11 +59,21 @@ func (s *Service) putRun(ctx context.Context, c *customerState, key runKey, doc 
 	return &storedRun{item: &it, doc: doc}, nil
 }
 
+// encode puts a run into its item, with what its trace was before and is told now.
+func encode(it *item.Item, doc *engine.Run, before string, made []engine.Decision) error {
+	trace, err := engine.Trace(before).With(made)
+	if err != nil {
+		return err
+	}
+	it.Trace = string(trace)
+	return it.Encode(doc)
+}
+
 // tooLarge sets aside a run that has outgrown its bound: what it was entered by
 // is dropped, and a person sees why.
 func tooLarge(it *item.Item, doc *engine.Run) error {
 	doc.State, doc.End = engine.Parked, fmt.Sprintf("the run grew to %d bytes, %d are possible", it.Size(), maxRun)
-	doc.Entry.Props, doc.Event, doc.Trace, doc.Out = nil, nil, nil, nil
+	doc.Entry.Props, doc.Event, doc.Out, it.Trace = nil, nil, nil, ""
 	return it.Encode(doc)
 }
 
@@ -89,11 +100,12 @@ func place(it *item.Item, r *engine.Run, customer string, keep time.Duration) {
 
 // putPast keeps the passage that a new one replaces. It is written before the
 // new RUN and unconditionally: written twice it is the same.
-func (s *Service) putPast(ctx context.Context, c *customerState, doc *engine.Run) error {
+func (s *Service) putPast(ctx context.Context, c *customerState, key runKey, res *engine.Result) error {
 	var none *item.Item
+	doc := res.Past
 	it := none.Next(item.C(c.customer, item.PastSK(doc.Journey, doc.ID)), s.Tokens.Token(), c.epoch)
 	it.TTL = doc.EndAt.Time().Add(keepRun).Unix()
-	if err := it.Encode(doc); err != nil {
+	if err := encode(&it, doc, c.item(key).Trace, res.Made[:res.Own]); err != nil {
 		return err
 	}
 	return s.Store.Write(ctx, flow.Put(it, flow.Any))

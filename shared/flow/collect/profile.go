@@ -99,10 +99,11 @@ type Export struct {
 
 // ExportedItem is one stored item.
 type ExportedItem struct {
-	Partition string          `json:"partition"` // customer | visitor | address
-	Key       string          `json:"key"`
-	Expires   *time.Time      `json:"expires,omitempty"`
-	Document  json.RawMessage `json:"document"`
+	Partition string            `json:"partition"` // customer | visitor | address
+	Key       string            `json:"key"`
+	Expires   *time.Time        `json:"expires,omitempty"`
+	Document  json.RawMessage   `json:"document"`
+	Trace     []json.RawMessage `json:"trace,omitempty"` // what was decided about her
 }
 
 // Export reads it; nil when nobody is known by this userId.
@@ -164,6 +165,9 @@ func (s *Service) exportPartition(ctx context.Context, x *Export, kind string, t
 		out := ExportedItem{Partition: kind, Key: it.SK, Document: json.RawMessage(it.Body)}
 		if it.TTL != 0 {
 			out.Expires = ends(it.TTL * 1000)
+		}
+		for line := range strings.Lines(it.Trace) {
+			out.Trace = append(out.Trace, json.RawMessage(line))
 		}
 		x.Items = append(x.Items, out)
 		return nil

@@ -2,7 +2,9 @@ package collect
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -11,6 +13,7 @@ import (
 	"github.com/kesher-io/kesher/shared/core/fact"
 	"github.com/kesher-io/kesher/shared/core/item"
 	"github.com/kesher-io/kesher/shared/core/token"
+	"github.com/kesher-io/kesher/shared/flow"
 )
 
 func (f *fixture) respond(src Source, text string) Outcome {
@@ -92,9 +95,17 @@ func TestExportHoldsEverythingStoredOfHer(t *testing.T) {
 	f.agrees("u1")
 	f.taken(public, `{"type":"track","anonymousId":"a1","event":"Order Completed"}`)
 	f.taken(server, `{"type":"identify","userId":"u1","anonymousId":"a1","traits":{"email":"dana@shop.example"}}`)
+	run := item.Item{Key: item.Key{Table: item.Customers, PK: f.pk("u1"), SK: item.RunSK("cart", "")}, V: 1, W: "w", F: item.Format, Trace: "{\"d\":\"in\"}\n{\"d\":\"e\"}", Body: []byte("{}")}
+	if err := f.Store.Write(context.Background(), flow.Put(run, flow.Absent)); err != nil {
+		t.Fatal(err)
+	}
 	x, err := f.Export(context.Background(), "u1")
 	if err != nil || x == nil {
 		t.Fatal(err)
+	}
+	text, err := json.Marshal(x)
+	if err != nil || !strings.Contains(string(text), `"trace":[{"d":"in"},{"d":"e"}]`) {
+		t.Fatalf("what was decided is not exported (%v): %s", err, text)
 	}
 	n := 0
 	for _, pk := range []string{f.pk("u1"), f.vpk("a1"), item.PrefixAddress + f.Keys.Address("dana@shop.example")} {

@@ -58,7 +58,7 @@ func attributesOf(it *item.Item) events.Attributes {
 
 var attributeNames = []string{
 	item.AttrPK, item.AttrSK, item.AttrV, item.AttrW, item.AttrEpoch, item.AttrF,
-	item.AttrIK, item.AttrIS, item.AttrTTL, item.AttrDue, item.AttrDoc,
+	item.AttrIK, item.AttrIS, item.AttrTTL, item.AttrDue, item.AttrTrace, item.AttrDoc,
 }
 
 // attributeOf is one attribute of an item as it stands in a table.
@@ -84,6 +84,8 @@ func attributeOf(it *item.Item, name string) (v events.AttributeValue, present b
 		return events.Number(it.TTL), it.TTL != 0
 	case item.AttrDue:
 		return events.Text(it.Due), it.Due != ""
+	case item.AttrTrace:
+		return events.Text(it.Trace), it.Trace != ""
 	case item.AttrDoc:
 		return events.Text(string(it.Body)), it.Body != nil
 	}
@@ -140,6 +142,8 @@ func setText(it *item.Item, name, text string) bool {
 		it.IS = text
 	case item.AttrDue:
 		it.Due = text
+	case item.AttrTrace:
+		it.Trace = text
 	case item.AttrDoc, attrBody:
 		it.Body = []byte(text)
 	default:

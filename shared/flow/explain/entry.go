@@ -87,7 +87,7 @@ type passages struct {
 func (p *person) runsOf(j *journey.Journey) passages {
 	runs := passages{keyed: j.EntryKey != nil}
 	for i := range p.runs {
-		if r := &p.runs[i]; r.Journey == j.Name {
+		if r := &p.runs[i].Run; r.Journey == j.Name {
 			runs.list = append(runs.list, r)
 			runs.last = max(runs.last, r.At)
 		}

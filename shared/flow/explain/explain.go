@@ -121,7 +121,7 @@ func (q *question) ask(about string) error {
 		return nil
 	}
 	_, known := q.live.Journeys[about]
-	if !known && !slices.ContainsFunc(q.person.runs, func(r engine.Run) bool { return r.Journey == about }) {
+	if !known && !slices.ContainsFunc(q.person.runs, func(r passage) bool { return r.Journey == about }) {
 		return &AboutError{About: about, Journeys: written(q.live)}
 	}
 	q.journey = about
@@ -152,7 +152,7 @@ func (s *Service) answer(ctx context.Context, q *question) ([]Line, error) {
 	return append(lines, entries...), err
 }
 
-func (q *question) concerns(r *engine.Run) bool {
+func (q *question) concerns(r *passage) bool {
 	if q.message != nil {
 		return r.ID == q.message.Run
 	}

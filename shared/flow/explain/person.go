@@ -23,8 +23,14 @@ type person struct {
 	gate     consent.Gate
 	userID   profile.Secret
 	profile  *item.Item
-	runs     []engine.Run // under way and ended, in the order in which they began
+	runs     []passage // under way and ended, in the order in which they began
 	messages []message.Msg
+}
+
+// passage is a run with what is remembered of its decisions.
+type passage struct {
+	engine.Run
+	trace []engine.Decision
 }
 
 func (s *Service) read(ctx context.Context, customer string) (*person, error) {
@@ -47,7 +53,7 @@ func (s *Service) read(ctx context.Context, customer string) (*person, error) {
 	if err := flow.Each(ctx, s.Store, q, p.take); err != nil {
 		return nil, err
 	}
-	slices.SortStableFunc(p.runs, func(a, b engine.Run) int { return cmp.Compare(a.Entered, b.Entered) })
+	slices.SortStableFunc(p.runs, func(a, b passage) int { return cmp.Compare(a.Entered, b.Entered) })
 	return p, nil
 }
 
@@ -67,11 +73,15 @@ func (p *person) take(it item.Item) error {
 		}
 		p.profile, p.userID = &it, doc.UserID
 	case strings.HasPrefix(it.SK, item.PrefixRun), strings.HasPrefix(it.SK, item.PrefixPast):
-		var run engine.Run
-		if err := it.Decode(&run); err != nil {
+		var r passage
+		if err := it.Decode(&r.Run); err != nil {
 			return err
 		}
-		p.runs = append(p.runs, run)
+		var err error
+		if r.trace, err = engine.Trace(it.Trace).Read(); err != nil {
+			return err
+		}
+		p.runs = append(p.runs, r)
 	case strings.HasPrefix(it.SK, item.PrefixMsg):
 		var m message.Msg
 		if err := it.Decode(&m); err != nil {

@@ -97,7 +97,7 @@ func told(p *person, l Line) Told {
 }
 
 // needsLook: the run stands still by itself.
-func needsLook(p *person, r *engine.Run) bool {
+func needsLook(p *person, r *passage) bool {
 	if r.State == engine.Parked {
 		return true
 	}

@@ -15,20 +15,20 @@ import (
 
 // runLines tells one run from its trace, and what its messages say that the run
 // has not seen yet. With only, the story ends with that message.
-func (s *Service) runLines(ctx context.Context, p *person, r *engine.Run, only *message.Msg) []Line {
-	j := s.definition(ctx, r)
+func (s *Service) runLines(ctx context.Context, p *person, r *passage, only *message.Msg) []Line {
+	j := s.definition(ctx, &r.Run)
 	var lines []Line
-	for i := range r.Trace {
-		d := &r.Trace[i]
-		if d.Kind == engine.KindDue && settled(r.Trace[i+1:], d.Step) {
+	for i := range r.trace {
+		d := &r.trace[i]
+		if d.Kind == engine.KindDue && settled(r.trace[i+1:], d.Step) {
 			continue // its outcome says more
 		}
-		line := lineOf(r, d, j)
+		line := lineOf(&r.Run, d, j)
 		if outcome(d.Kind) || d.Kind == engine.KindDue {
 			describe(&line, p.message(r.ID, d.Step))
 		}
 		lines = append(lines, line)
-		if only != nil && outcome(d.Kind) && d.Step == only.Step && !settled(r.Trace[i+1:], d.Step) {
+		if only != nil && outcome(d.Kind) && d.Step == only.Step && !settled(r.trace[i+1:], d.Step) {
 			return lines
 		}
 	}
@@ -119,12 +119,12 @@ var stateWords = map[message.State]engine.Kind{
 
 // unseen are the run's messages whose state is not in its trace: the run has not
 // been told yet, or its trace has grown past it.
-func unseen(p *person, r *engine.Run) []Line {
+func unseen(p *person, r *passage) []Line {
 	var lines []Line
 	for i := range p.messages {
 		m := &p.messages[i]
 		kind, ok := stateWords[m.State]
-		if m.Run != r.ID || !ok || inTrace(r.Trace, m.Step, kind) {
+		if m.Run != r.ID || !ok || inTrace(r.trace, m.Step, kind) {
 			continue
 		}
 		line := Line{

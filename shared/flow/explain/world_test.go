@@ -111,6 +111,9 @@ func (w *world) put(customer, sk string, doc any) item.Item {
 	w.must(err)
 	it := read[0].Next(key, w.tokens.Token(), 0)
 	w.must(it.Encode(doc))
+	if read[0] != nil {
+		it.Trace = read[0].Trace
+	}
 	if sk == item.SKProfile {
 		it.IK, it.IS = item.AllList(item.Shard(customer)), customer
 	}

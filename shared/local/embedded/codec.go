@@ -11,9 +11,9 @@ import (
 )
 
 // valueFormat is the first byte of every stored item and change.
-const valueFormat = 1
+const valueFormat = 2
 
-var errBrokenValue = errors.New("broken value (the data folder is damaged: restore it from a copy)")
+var errBrokenValue = errors.New("broken value (the data folder is damaged: restore it from a copy; or another version of Kesher wrote it: begin with an empty one)")
 
 // header is the front of a stored item: all that a condition, the index and the
 // size of a page need, read without touching the document.
@@ -32,7 +32,7 @@ func headerOf(it *item.Item) header {
 
 // encodeItem writes an item without its key.
 func encodeItem(it *item.Item) []byte {
-	b := make([]byte, 0, 64+len(it.W)+len(it.IK)+len(it.IS)+len(it.Due)+len(it.Body)+24*len(it.Counters))
+	b := make([]byte, 0, 64+len(it.W)+len(it.IK)+len(it.IS)+len(it.Due)+len(it.Trace)+len(it.Body)+24*len(it.Counters))
 	b = append(b, valueFormat)
 	b = binary.AppendVarint(b, it.V)
 	b = appendString(b, it.W)
@@ -42,6 +42,7 @@ func encodeItem(it *item.Item) []byte {
 	b = binary.AppendVarint(b, it.E)
 	b = binary.AppendVarint(b, int64(it.F))
 	b = appendString(b, it.Due)
+	b = appendString(b, it.Trace)
 	b = binary.AppendUvarint(b, uint64(len(it.Counters)))
 	for _, name := range slices.Sorted(maps.Keys(it.Counters)) {
 		b = appendString(b, name)
@@ -64,6 +65,7 @@ func decodeItem(k item.Key, b []byte) (*item.Item, error) {
 	it.E = r.varint()
 	it.F = int(r.varint())
 	it.Due = r.string()
+	it.Trace = r.string()
 	if n := r.uvarint(); n > 0 {
 		it.Counters = map[string]int64{}
 		for range n {

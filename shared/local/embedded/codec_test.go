@@ -42,7 +42,7 @@ func TestEntriesReadBack(t *testing.T) {
 
 func FuzzItemsReadBackOrAreRefused(f *testing.F) {
 	k := item.C("a", "RUN#cart#-")
-	full := item.Item{Key: k, V: 3, W: "w", E: 1, F: 1, IK: "due#a", IS: "1", TTL: 9, Due: "m", Body: []byte("{}")}
+	full := item.Item{Key: k, V: 3, W: "w", E: 1, F: 1, IK: "due#a", IS: "1", TTL: 9, Due: "m", Trace: "{}\n{}", Body: []byte("{}")}
 	f.Add(encodeItem(&full))
 	f.Add(encodeItem(&item.Item{Key: k, Counters: map[string]int64{"sent": 2, "held": -1}}))
 	f.Add([]byte{})

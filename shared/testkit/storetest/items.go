@@ -26,7 +26,7 @@ var itemTests = []test{
 func putKeepsEveryField(s *suite) {
 	full := item.Item{
 		Key: s.key("RUN#cart#-"), V: 7, W: "token", E: 3, F: 1, IK: "due#a", IS: "2026-11-24T09:00:00.000Z",
-		TTL: Start.Unix() + 60, Due: "message.3", Body: []byte(`{"name":"דנה","n":1.50}`),
+		TTL: Start.Unix() + 60, Due: "message.3", Trace: "{\"s\":\"a\"}\n{\"s\":\"β\"}", Body: []byte(`{"name":"דנה","n":1.50}`),
 	}
 	s.must(s.write(flow.Put(full, flow.Any)))
 	s.wantStored(full.SK, &full)
