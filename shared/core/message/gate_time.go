@@ -13,36 +13,43 @@ const (
 	QuietDrop = "drop"
 )
 
-// quietAt reads the wall clock: local holds her zone. Hours that begin and end
-// at the same time, or that can't be read, are off.
-func quietAt(hours plan.QuietHours, local time.Time) bool {
-	from, ok1 := minutes(hours.From)
-	to, ok2 := minutes(hours.To)
-	if !ok1 || !ok2 || from == to {
-		return false
-	}
-	at := local.Hour()*60 + local.Minute()
-	if from < to {
-		return from <= at && at < to
-	}
-	return at >= from || at < to // over midnight
-}
+// quietAt reads the wall clock: local holds her zone.
+func quietAt(hours plan.QuietHours, local time.Time) bool { return quietOf(hours).at(local) }
 
 // quietEnd is the first minute after now that is not quiet. It is looked for
 // minute by minute: the one way in which a wall clock that jumps, repeats an
 // hour, or skips the very end of the quiet hours can't be got wrong.
 func quietEnd(hours plan.QuietHours, now time.Time, zone *time.Location) time.Time {
+	quiet := quietOf(hours)
 	t := now.Truncate(time.Minute).Add(time.Minute)
-	for quietAt(hours, t.In(zone)) {
+	for quiet.at(t.In(zone)) {
 		t = t.Add(time.Minute)
 	}
 	return t
 }
 
-// minutes reads 21:00 as minutes since midnight.
-func minutes(clock string) (int, bool) {
-	t, err := time.Parse("15:04", clock)
-	return t.Hour()*60 + t.Minute(), err == nil
+// span is a part of the day, in minutes since midnight, from <= minute < to.
+type span struct{ from, to int }
+
+// quietOf reads quiet hours. Those that begin and end at the same time, or that
+// can't be read, are off.
+func quietOf(hours plan.QuietHours) span {
+	from, err1 := time.Parse("15:04", hours.From)
+	to, err2 := time.Parse("15:04", hours.To)
+	if err1 != nil || err2 != nil {
+		return span{}
+	}
+	return span{minute(from), minute(to)}
+}
+
+func minute(t time.Time) int { return t.Hour()*60 + t.Minute() }
+
+func (s span) at(local time.Time) bool {
+	m := minute(local)
+	if s.from <= s.to {
+		return s.from <= m && m < s.to
+	}
+	return m >= s.from || m < s.to // over midnight
 }
 
 // week is the days that `per week` looks back on, today included.
