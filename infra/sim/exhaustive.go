@@ -42,7 +42,7 @@ var References = []Reference{
 		p.at(p.after(time.Hour), p.track("Order Completed", map[string]any{"order_id": p.message()}))
 		p.at(p.after(2*time.Hour), p.request())
 		p.at(p.after(3*time.Hour), p.track("Order Completed", map[string]any{"order_id": p.message()}))
-		p.at(p.after(3*time.Hour+300*time.Millisecond), p.erase())
+		p.at(p.after(3*time.Hour+400*time.Millisecond), p.erase())
 	}},
 }
 

@@ -39,8 +39,9 @@ type Mover struct {
 // Move is one change of where a customer's mail goes.
 type Move struct {
 	Customer string
-	// Epoch is hers as the move was decided: once it is another, ErrErased.
-	Epoch int64
+	// Known is she as the move was decided, which the first attempt takes for read.
+	// Once her epoch is another, ErrErased.
+	Known known.Person
 	// To is the new address; "" gives the present one up.
 	To profile.Secret
 	// Imported: history tells of the address, not a living customer. It does not
@@ -58,12 +59,13 @@ const maxAttempts = 16
 
 // Move carries out m.
 func (m Mover) Move(ctx context.Context, rel *release.Release, mv Move) error {
+	self := newParty(mv.Known.Clone(), mv.Customer)
 	for range maxAttempts {
-		done, err := m.round(ctx, rel, &mv)
-		if _, conflict := flow.AsConflict(err); conflict {
-			continue
+		done, err := m.round(ctx, rel, &mv, self)
+		if _, conflict := flow.AsConflict(err); !conflict && (done || err != nil) {
+			return err
 		}
-		if done || err != nil {
+		if self, err = m.open(ctx, mv.Customer); err != nil {
 			return err
 		}
 	}
@@ -89,7 +91,7 @@ func (m Mover) Confirm(ctx context.Context, customer string, rel *release.Releas
 			doc.Set(profile.TraitEmail, profile.NewTrait(decl, p.Profile.Pending.Reveal(), now))
 		}
 	}
-	err = m.Move(ctx, rel, Move{Customer: customer, Epoch: p.Epoch, To: p.Profile.Pending, Edit: edit})
+	err = m.Move(ctx, rel, Move{Customer: customer, Known: p.Person, To: p.Profile.Pending, Edit: edit})
 	if errors.Is(err, ErrErased) {
 		return false, nil
 	}
@@ -102,23 +104,27 @@ type party struct {
 	key string
 }
 
-func (m Mover) open(ctx context.Context, customer string) (*party, error) {
-	read, err := known.Read(ctx, m.Store, item.CustomerPK(customer))
+func newParty(read known.Person, customer string) *party {
 	if read.Profile == nil {
 		read.Profile = &profile.Profile{}
 	}
-	return &party{read, customer}, err
+	return &party{read, customer}
 }
 
-// round reads, decides and writes once. done is false when something had to be
-// written first, and everything is to be read anew.
-func (m Mover) round(ctx context.Context, rel *release.Release, mv *Move) (done bool, err error) {
-	x := &exchange{m: m, merge: rel.Settings.Identity.SameAddress == Merge, imported: mv.Imported}
+func (m Mover) open(ctx context.Context, customer string) (*party, error) {
+	read, err := known.Read(ctx, m.Store, item.CustomerPK(customer))
+	return newParty(read, customer), err
+}
+
+// round reads the rest, decides and writes once. done is false when something had
+// to be written first, and everything is to be read anew.
+func (m Mover) round(ctx context.Context, rel *release.Release, mv *Move, self *party) (done bool, err error) {
+	if self.Epoch != mv.Known.Epoch {
+		return false, ErrErased
+	}
+	x := &exchange{m: m, self: self, merge: rel.Settings.Identity.SameAddress == Merge, imported: mv.Imported}
 	if err := x.read(ctx, mv); err != nil {
 		return false, err
-	}
-	if x.self.Epoch != mv.Epoch {
-		return false, ErrErased
 	}
 	if x.self.Gate.Erased != 0 {
 		x.self.Gate.Revive()

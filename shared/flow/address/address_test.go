@@ -18,6 +18,7 @@ import (
 	"github.com/kesher-io/kesher/shared/flow"
 	"github.com/kesher-io/kesher/shared/flow/address"
 	"github.com/kesher-io/kesher/shared/flow/consents"
+	"github.com/kesher-io/kesher/shared/flow/known"
 	"github.com/kesher-io/kesher/shared/testkit/fake"
 	"github.com/kesher-io/kesher/shared/testkit/memstore"
 )
@@ -69,7 +70,20 @@ func (w *world) mover(s flow.Store) address.Mover {
 }
 
 func (w *world) moveBy(m address.Mover, customer string, to profile.Secret) error {
-	return m.Move(ctx, w.rel, address.Move{Customer: customer, To: to, Edit: func(*profile.Profile, *consent.Gate) {}})
+	return w.moveKnown(m, customer, w.known(customer), to)
+}
+
+func (w *world) moveKnown(m address.Mover, customer string, p known.Person, to profile.Secret) error {
+	return m.Move(ctx, w.rel, address.Move{Customer: customer, Known: p, To: to, Edit: func(*profile.Profile, *consent.Gate) {}})
+}
+
+func (w *world) known(customer string) known.Person {
+	w.Helper()
+	p, err := known.Read(ctx, w.store, item.CustomerPK(customer))
+	if err != nil {
+		w.Fatal(err)
+	}
+	return p
 }
 
 func (w *world) move(customer string, to profile.Secret) {
@@ -268,7 +282,7 @@ func TestAPendingAddressExpires(t *testing.T) {
 
 func TestA35NothingMovesOfWhoWasErasedSince(t *testing.T) {
 	w := newWorld(t)
-	hash := w.pending()
+	hash, before := w.pending(), w.known(dana)
 	s := &fake.Store{Store: w.store}
 	s.Got = func() { // between what Confirm decides by and the move
 		s.Got = nil
@@ -277,11 +291,29 @@ func TestA35NothingMovesOfWhoWasErasedSince(t *testing.T) {
 	if ok, err := w.mover(s).Confirm(ctx, dana, w.rel, hash); err != nil || ok {
 		t.Fatalf("confirmed %v (%v)", ok, err)
 	}
-	if err := w.moveBy(w.mover(w.store), dana, away); !errors.Is(err, address.ErrErased) {
+	if err := w.moveKnown(w.mover(w.store), dana, before, away); !errors.Is(err, address.ErrErased) {
 		t.Fatalf("err %v, want ErrErased", err)
 	}
 	if w.owner(away).Customer != "" {
 		t.Fatal("an erased customer owns an address")
+	}
+}
+
+// What the caller knows is not read again, and not changed: it may be wrong by now,
+// which the write finds out.
+func TestAMoveTakesWhatIsKnownForRead(t *testing.T) {
+	w := newWorld(t)
+	before, reads := w.known(dana), 0
+	s := &fake.Store{Store: w.store, Got: func() { reads++ }}
+	if err := w.moveKnown(w.mover(s), dana, before, home); err != nil || reads != 1 {
+		t.Fatalf("%d reads, want one: of the address (%v)", reads, err)
+	}
+	if before.Profile.Address != "" {
+		t.Fatal("what the caller knows was changed")
+	}
+	w.gate(dana, consent.Withdrawn)
+	if err := w.moveKnown(w.mover(w.store), dana, before, away); err != nil || w.owner(home).Customer != "" || w.owner(away).Customer != dana {
+		t.Fatalf("a move by old knowledge: home is %q's, away %q's (%v)", w.owner(home).Customer, w.owner(away).Customer, err)
 	}
 }
 

@@ -25,9 +25,6 @@ type exchange struct {
 }
 
 func (x *exchange) read(ctx context.Context, mv *Move) (err error) {
-	if x.self, err = x.m.open(ctx, mv.Customer); err != nil {
-		return err
-	}
 	hash := ""
 	if mv.To != "" {
 		hash = x.m.Keys.Address(mv.To.Reveal())

@@ -65,7 +65,7 @@ func (w *work) traits(ctx context.Context, given map[string]any) error {
 	switch {
 	case move.to != nil:
 		err = w.mover().Move(ctx, w.rel, address.Move{
-			Customer: w.st.key, Epoch: w.st.Epoch, To: *move.to, Imported: w.src.Import,
+			Customer: w.st.key, Known: w.st.Person, To: *move.to, Imported: w.src.Import,
 			Edit: func(p *profile.Profile, gate *consent.Gate) { edit(p, gate) },
 		})
 		if errors.Is(err, address.ErrErased) {

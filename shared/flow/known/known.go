@@ -6,6 +6,7 @@ package known
 
 import (
 	"context"
+	"maps"
 	"strings"
 
 	"github.com/kesher-io/kesher/shared/core/consent"
@@ -22,6 +23,17 @@ type Person struct {
 	// Stored are the items as they lie there, for the conditions of a write: a
 	// profile of before an erasure may, until it is swept.
 	Stored struct{ Gate, Profile *item.Item }
+}
+
+// Clone is a copy whose permissions and profile the caller may change.
+func (p Person) Clone() Person {
+	p.Gate.States = maps.Clone(p.Gate.States)
+	if p.Profile != nil {
+		own := *p.Profile
+		own.Traits = maps.Clone(own.Traits)
+		p.Profile = &own
+	}
+	return p
 }
 
 // Read reads whoever has the partition.
