@@ -50,7 +50,7 @@ func TestABacklogIsWorkedOffAndAFailureBlocksNobody(t *testing.T) {
 	store := memstore.New(c.NowOf)
 	work := &runs{store: store, seen: map[string]int{}}
 	put := func(customer string, at time.Time) {
-		it := item.Item{Key: item.C(customer, "RUN#x#-"), V: 1, W: "w", F: 1, IK: item.DueList(item.Shard(customer)), IS: item.Time(at), Body: []byte("{}")}
+		it := item.Item{Key: item.C(customer, "RUN#x#-"), V: 1, W: "w", F: 1, IK: item.DueList(item.Shard(customer)), IS: item.Time(at), Body: "{}"}
 		if err := store.Write(ctx, flow.Put(it, flow.Any)); err != nil {
 			t.Fatal(err)
 		}
@@ -86,7 +86,7 @@ func TestJ19MoreFailuresThanAPageHoldsBlockNobody(t *testing.T) {
 	store := memstore.New(c.NowOf)
 	work := &runs{store: store, seen: map[string]int{}}
 	put := func(customer, sk string, at time.Time) {
-		it := item.Item{Key: item.C(customer, sk), V: 1, W: "w", F: 1, IK: "due#a", IS: item.Time(at), Body: []byte("{}")}
+		it := item.Item{Key: item.C(customer, sk), V: 1, W: "w", F: 1, IK: "due#a", IS: item.Time(at), Body: "{}"}
 		if err := store.Write(ctx, flow.Put(it, flow.Any)); err != nil {
 			t.Fatal(err)
 		}
@@ -126,7 +126,7 @@ func TestJ19PoisonThatIsDueIsOneFaultAndRetryHealsIt(t *testing.T) {
 	ctx := context.Background()
 	c := fake.NewClock(time.Date(2026, 11, 1, 9, 0, 0, 0, time.UTC))
 	store, tokens := memstore.New(c.NowOf), fake.NewTokens(1)
-	run := item.Item{Key: item.C("a1", "RUN#x#-"), V: 3, W: "w", F: 1, E: 2, IK: "due#a", IS: item.Time(c.Now("")), Body: []byte("{}")}
+	run := item.Item{Key: item.C("a1", "RUN#x#-"), V: 3, W: "w", F: 1, E: 2, IK: "due#a", IS: item.Time(c.Now("")), Body: "{}"}
 	if err := store.Write(ctx, flow.Put(run, flow.Any)); err != nil {
 		t.Fatal(err)
 	}
@@ -167,7 +167,7 @@ func TestWhatMayPassBecomesNoFault(t *testing.T) {
 	ctx := context.Background()
 	c := fake.NewClock(time.Date(2026, 11, 1, 9, 0, 0, 0, time.UTC))
 	store, tokens := memstore.New(c.NowOf), fake.NewTokens(1)
-	run := item.Item{Key: item.C("abad", "RUN#x#-"), V: 1, W: "w", F: 1, IK: "due#a", IS: item.Time(c.Now("")), Body: []byte("{}")}
+	run := item.Item{Key: item.C("abad", "RUN#x#-"), V: 1, W: "w", F: 1, IK: "due#a", IS: item.Time(c.Now("")), Body: "{}"}
 	if err := store.Write(ctx, flow.Put(run, flow.Any)); err != nil {
 		t.Fatal(err)
 	}
@@ -188,7 +188,7 @@ func TestWhatMayPassBecomesNoFault(t *testing.T) {
 func TestWhatALaggingIndexStillListsIsWorkedOnce(t *testing.T) {
 	c := fake.NewClock(time.Date(2026, 11, 1, 9, 0, 0, 0, time.UTC))
 	store := memstore.New(c.NowOf)
-	it := item.Item{Key: item.C("a1", "RUN#x#-"), V: 1, W: "w", F: 1, IK: "due#a", IS: item.Time(c.Now("")), Body: []byte("{}")}
+	it := item.Item{Key: item.C("a1", "RUN#x#-"), V: 1, W: "w", F: 1, IK: "due#a", IS: item.Time(c.Now("")), Body: "{}"}
 	if err := store.Write(context.Background(), flow.Put(it, flow.Any)); err != nil {
 		t.Fatal(err)
 	}
@@ -219,7 +219,7 @@ func (a *asked) Query(ctx context.Context, q flow.Query) (flow.Page, error) {
 func TestWhatWasReadToItsEndIsNotReadAgain(t *testing.T) {
 	c := fake.NewClock(time.Date(2026, 11, 1, 9, 0, 0, 0, time.UTC))
 	store := &asked{Store: memstore.New(c.NowOf)}
-	it := item.Item{Key: item.C("a1", "RUN#x#-"), V: 1, W: "w", F: 1, IK: "due#a", IS: item.Time(c.Now("")), Body: []byte("{}")}
+	it := item.Item{Key: item.C("a1", "RUN#x#-"), V: 1, W: "w", F: 1, IK: "due#a", IS: item.Time(c.Now("")), Body: "{}"}
 	if err := store.Write(context.Background(), flow.Put(it, flow.Any)); err != nil {
 		t.Fatal(err)
 	}

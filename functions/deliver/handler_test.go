@@ -36,7 +36,7 @@ func handler(store flow.Store, faultStore flow.Store) *Handler {
 }
 
 func run(body, due string) item.Change {
-	it := item.Item{Key: item.C(dana, item.RunSK("cart", "")), V: 7, W: "w", F: item.Format, Due: due, Body: []byte(body)}
+	it := item.Item{Key: item.C(dana, item.RunSK("cart", "")), V: 7, W: "w", F: item.Format, Due: due, Body: body}
 	return item.Change{Key: it.Key, New: &it}
 }
 

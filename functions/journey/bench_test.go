@@ -29,7 +29,7 @@ import (
 // anybody is a store in which every customer has permitted everything, and in
 // which nothing is kept: each record finds what the one before it found.
 type anybody struct {
-	gate []byte
+	gate string
 	runs int
 }
 
@@ -79,7 +79,7 @@ func BenchmarkRecord(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	clock, store, log := fake.NewClock(now), &anybody{gate: gate}, slog.New(slog.DiscardHandler)
+	clock, store, log := fake.NewClock(now), &anybody{gate: string(gate)}, slog.New(slog.DiscardHandler)
 	h := &journey.Handler{
 		Runs:    &advance.Service{Store: store, Clock: clock, Tokens: fake.NewTokens(1), Releases: rel, Log: log},
 		Outside: &emit.Service{Store: store, Releases: rel}, Counts: &insights.Counter{Store: store}, Log: log,

@@ -49,7 +49,7 @@ func newHandler(rels flow.Releases) (*journey.Handler, *faults.Service, *memstor
 }
 
 func change(sk, body string, format int) item.Change {
-	it := &item.Item{Key: item.C("abc", sk), V: 3, W: "w", F: format, Body: []byte(body)}
+	it := &item.Item{Key: item.C("abc", sk), V: 3, W: "w", F: format, Body: body}
 	return item.Change{Key: it.Key, New: it}
 }
 

@@ -107,7 +107,7 @@ func (c *crowd) write(i int) {
 	)
 	var ops []flow.Op
 	for _, it := range c.pattern {
-		it.PK, it.IS, it.Body = replace.Replace(it.PK), replace.Replace(it.IS), []byte(replace.Replace(string(it.Body)))
+		it.PK, it.IS, it.Body = replace.Replace(it.PK), replace.Replace(it.IS), replace.Replace(it.Body)
 		if list, _, ok := strings.Cut(it.IK, "#"); ok {
 			it.IK = list + "#" + item.Shard(key)
 		}

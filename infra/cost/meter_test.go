@@ -12,7 +12,7 @@ import (
 )
 
 func sized(sk string, bytes int) item.Item {
-	return item.Item{Key: item.C("dana", sk), V: 1, W: "w", F: item.Format, Body: []byte(strings.Repeat("x", bytes))}
+	return item.Item{Key: item.C("dana", sk), V: 1, W: "w", F: item.Format, Body: strings.Repeat("x", bytes)}
 }
 
 func listed(it item.Item, order string) item.Item {

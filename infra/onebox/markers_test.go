@@ -206,7 +206,7 @@ func (l *life) isRefused() {
 func (l *life) isPoison(ctx context.Context) (n int) {
 	l.Helper()
 	customer := l.keys.Customer(hersID)
-	about := []byte(`{"a":"` + hersAddress + `","s":["` + hersName + `"],"p":"` + hersName + `","tr":"` + hersAddress + `"}`)
+	about := `{"a":"` + hersAddress + `","s":["` + hersName + `"],"p":"` + hersName + `","tr":"` + hersAddress + `"}`
 	for _, it := range []item.Item{
 		{Key: item.C(customer, item.EventSK("Order Completed", l.clock.Now(customer), "bad")), F: item.Format},
 		{Key: item.C(customer, item.EventSK("Order Completed", l.clock.Now(customer), "newer")), F: item.Format + 1},
@@ -297,7 +297,7 @@ func TestE06A35NothingTellsWhoSheIsAndOnceErasedNoByteDoes(t *testing.T) {
 		counts, err := json.Marshal(l.metrics.intake())
 		l.must(err)
 		l.must(l.store.Each(ctx, item.Insights, func(it *item.Item) error {
-			counts = append(counts, it.Key.String()+string(it.Body)...)
+			counts = append(counts, it.Key.String()+it.Body...)
 			return nil
 		}))
 		if tells(counts) || !bytes.Contains(counts, []byte("cart-abandonment")) {

@@ -90,11 +90,11 @@ func stampOf(it *item.Item) (time.Time, bool) {
 	}
 	switch {
 	case strings.HasPrefix(it.SK, item.PrefixRun):
-		if json.Unmarshal(it.Body, &run) != nil {
+		if it.Decode(&run) != nil {
 			return time.Time{}, false
 		}
 		return run.At.Time(), run.At != ""
-	case json.Unmarshal(it.Body, &doc) != nil || doc.In == "":
+	case it.Decode(&doc) != nil || doc.In == "":
 		return time.Time{}, false
 	}
 	return doc.In.Time(), true

@@ -116,7 +116,7 @@ func (o *watch) aside(c *item.Change) {
 		return
 	}
 	o.setAside[c.Key] = true
-	if strings.Contains(string(c.New.Body), "has format") {
+	if strings.Contains(c.New.Body, "has format") {
 		o.w.result.Reached[SetAside]++
 	}
 }

@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"bytes"
 	"context"
 	"slices"
 	"strings"
@@ -12,7 +11,6 @@ import (
 	"github.com/kesher-io/kesher/shared/core/fact"
 	"github.com/kesher-io/kesher/shared/core/item"
 	"github.com/kesher-io/kesher/shared/core/message"
-	"github.com/kesher-io/kesher/shared/core/profile"
 	"github.com/kesher-io/kesher/shared/flow"
 	"github.com/kesher-io/kesher/shared/flow/insights"
 	"github.com/kesher-io/kesher/shared/flow/report"
@@ -127,7 +125,7 @@ func (w *World) items(table item.Table, pk string, fn func(*item.Item)) {
 }
 
 func (w *World) runAtRest(p *person, it *item.Item) (started int) {
-	run := held[engine.Run](&w.watch, it)
+	run := held[passage](&w.watch, it)
 	if p.steady {
 		w.setAtRest(p, run, engine.Trace(it.Trace))
 	}
@@ -135,22 +133,22 @@ func (w *World) runAtRest(p *person, it *item.Item) (started int) {
 	case run.State == engine.Parked:
 		w.result.Reached[Parked]++
 	case run.State.Live():
-		w.violate(p.key, "%s is %s for ever", about(run), run.State)
+		w.violate(p.key, "%v is %s for ever", run, run.State)
 	}
 	if got := run.Tally.Exited + run.Tally.Ended; run.State != engine.Parked && got != run.Tally.Started {
-		w.violate(p.key, "%s: %d began, %d ended", about(run), run.Tally.Started, got)
+		w.violate(p.key, "%v: %d began, %d ended", run, run.Tally.Started, got)
 	}
 	return run.Tally.Started
 }
 
 // visitorAtRest: what she did before she was known is hers, each once (I07).
 func (w *World) visitorAtRest(p *person) {
-	if !p.steady {
+	if !p.steady || len(p.looked) == 0 {
 		return
 	}
 	times := map[string]int{}
-	for _, f := range w.watch.facts[p.key] {
-		times[f.ID]++
+	for _, s := range w.watch.facts[p.key] {
+		times[w.watch.event(s).ID]++
 	}
 	for id := range p.looked {
 		if times[id] != 1 {
@@ -161,26 +159,20 @@ func (w *World) visitorAtRest(p *person) {
 }
 
 // setAtRest: what a step set stands in her profile, which nobody else writes to.
-func (w *World) setAtRest(p *person, run *engine.Run, trace engine.Trace) {
+func (w *World) setAtRest(p *person, run *passage, trace engine.Trace) {
+	known, _ := w.watch.profileOf(p.key)
 	for _, made := range w.watch.decisions(trace) {
 		for name, v := range made.Values {
-			if made.Kind == engine.KindSet && w.profile(p).Traits[name].Value != v {
-				w.violate(p.key, "%s set %s, and her profile has it not", about(run), name)
+			if made.Kind == engine.KindSet && known.Traits[name].Value != v {
+				w.violate(p.key, "%v set %s, and her profile has it not", run, name)
 			}
 		}
 	}
 }
 
-func (w *World) profile(p *person) (doc profile.Profile) {
-	if it := w.watch.read(item.C(p.key, item.SKProfile)); it != nil {
-		w.watch.decode(it, &doc)
-	}
-	return doc
-}
-
 // profileAtRest: nobody's write took away what she said.
 func (w *World) profileAtRest(p *person) {
-	if doc := w.profile(p); p.steady && (doc.Address.Reveal() != p.email || doc.Traits["first_name"].Value != p.name) {
+	if doc, _ := w.watch.profileOf(p.key); p.steady && (doc.Address.Reveal() != p.email || doc.Traits["first_name"].Value != p.name) {
 		w.violate(p.key, "her profile has lost what she said")
 	}
 }
@@ -205,13 +197,18 @@ func (w *World) messageAtRest(p *person, it *item.Item) {
 
 // toldAtRest: the bus was told of every event of hers that the catalog opted in.
 func (w *World) toldAtRest(p *person) {
-	counts := map[string]int{}
-	for _, f := range w.watch.facts[p.key] {
-		counts[f.Name]++
+	if !p.steady {
+		return
 	}
 	for _, name := range w.live().Settings.Emit {
-		if told := w.watch.told[p.key+name]; told < counts[name] && p.steady {
-			w.violate(p.key, "%d times %s, and the bus was told %d", counts[name], name, told)
+		happened := 0
+		for _, s := range w.watch.facts[p.key] {
+			if s.is(name) {
+				happened++
+			}
+		}
+		if told := w.watch.told[p.key+name]; told < happened {
+			w.violate(p.key, "%d times %s, and the bus was told %d", happened, name, told)
 		}
 	}
 }
@@ -222,18 +219,17 @@ func (w *World) shouldStart(p *person) bool {
 	if w.releases[0].Journeys["cart"] == nil {
 		return false
 	}
-	for _, f := range w.watch.facts[p.key] {
-		price, _ := f.Props["price"].(float64)
-		if f.Name == "Product Added" && price >= 20 && fresh(f) {
+	for _, s := range w.watch.facts[p.key] {
+		if !s.is("Product Added") {
+			continue
+		}
+		e := w.watch.event(s)
+		price, _ := e.Props["price"].(float64)
+		if late := e.In.Time().Sub(time.UnixMilli(e.At)); price >= 20 && late < 30*time.Minute {
 			return true
 		}
 	}
 	return false
-}
-
-func fresh(f stored) bool {
-	late := f.In.Time().Sub(time.UnixMilli(f.At))
-	return late < 30*time.Minute
 }
 
 // nothingOf: an erased customer has left no word of herself, wherever it may be.
@@ -244,7 +240,7 @@ func (w *World) nothingOf(p *person) {
 		}
 	}
 	for _, it := range w.everything() {
-		if p.namedIn(it.Body) || p.namedIn([]byte(it.Trace)) || p.namedIn([]byte(it.PK+it.SK)) {
+		if p.namedIn(it.Body) || p.namedIn(it.Trace) || p.namedIn(it.PK+it.SK) {
 			w.violate(p.key, "she was erased, and %s still names her", it.Key)
 		}
 	}
@@ -256,9 +252,9 @@ func (w *World) nothingOf(p *person) {
 }
 
 // namedIn says whether a text holds her address, her name or her id.
-func (p *person) namedIn(text []byte) bool {
+func (p *person) namedIn(text string) bool {
 	for _, word := range []string{p.id + "@", p.name + `"`, `"` + p.id + `"`} {
-		if bytes.Contains(text, []byte(word)) {
+		if strings.Contains(text, word) {
 			return true
 		}
 	}

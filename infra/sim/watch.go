@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
 	"strings"
 	"time"
 
@@ -26,10 +25,10 @@ type watch struct {
 	letters    map[string]*letter
 	reported   map[string]bool // messages about which a report was worked
 	ledgers    map[string][]consent.Entry
-	facts      map[string][]stored    // by customer: her events, as they were stored
-	entries    map[string]string      // (customer, epoch, journey, entry fact) -> run
-	visits     map[string]string      // message -> (run, step, visit)
-	sends      map[string]*engine.Run // message -> the run when it fell due
+	facts      map[string][]*stored // by customer: her events, as they were stored
+	entries    map[string]string    // (customer, epoch, journey, entry fact) -> run
+	visits     map[string]string    // message -> (run, step, visit)
+	sends      map[string]*passage  // message -> the run when it fell due
 	docs       map[item.Key]document
 	epochs     map[string]int64 // of customers, as GATE has it
 	claims     map[string][]claimed
@@ -43,18 +42,29 @@ type watch struct {
 	setAside   map[item.Key]bool
 }
 
-// stored is an event with its place in the order of all commits.
+// stored is an event with its place in the order of all commits. Its key names it,
+// and most are asked for no more.
 type stored struct {
-	fact.Event
+	item   *item.Item
 	writes int
-	epoch  int64
+	doc    *fact.Event // nil: nobody has read it yet
+}
+
+func (s *stored) is(event string) bool { return strings.HasPrefix(s.item.SK, item.EventPrefix(event)) }
+
+func (o *watch) event(s *stored) *fact.Event {
+	if s.doc == nil {
+		s.doc = new(fact.Event)
+		o.decode(s.item, s.doc)
+	}
+	return s.doc
 }
 
 func (o *watch) init(w *World) {
 	*o = watch{
 		w: w, listed: map[item.Key]*listed{}, letters: map[string]*letter{},
-		reported: map[string]bool{}, ledgers: map[string][]consent.Entry{}, facts: map[string][]stored{},
-		entries: map[string]string{}, visits: map[string]string{}, sends: map[string]*engine.Run{}, docs: map[item.Key]document{}, epochs: map[string]int64{}, claims: map[string][]claimed{}, suppressed: map[string]int{}, started: map[string]int{}, states: map[string]message.State{}, failures: map[string]int{}, told: map[string]int{}, setAside: map[item.Key]bool{},
+		reported: map[string]bool{}, ledgers: map[string][]consent.Entry{}, facts: map[string][]*stored{},
+		entries: map[string]string{}, visits: map[string]string{}, sends: map[string]*passage{}, docs: map[item.Key]document{}, epochs: map[string]int64{}, claims: map[string][]claimed{}, suppressed: map[string]int{}, started: map[string]int{}, states: map[string]message.State{}, failures: map[string]int{}, told: map[string]int{}, setAside: map[item.Key]bool{},
 	}
 }
 
@@ -97,12 +107,10 @@ func (o *watch) change(t *task, c *item.Change) {
 		o.run(t, customer, c)
 	case strings.HasPrefix(sk, item.PrefixMsg):
 		o.message(t, customer, c)
-	case strings.HasPrefix(sk, item.PrefixEvent) && c.New != nil && c.Old != nil && c.Old.E == c.New.E && !bytes.Equal(c.Old.Body, c.New.Body):
+	case strings.HasPrefix(sk, item.PrefixEvent) && c.New != nil && c.Old != nil && c.Old.E == c.New.E && c.Old.Body != c.New.Body:
 		o.w.violate(customer, "%s was written over", sk)
 	case strings.HasPrefix(sk, item.PrefixEvent) && c.New != nil && c.Old == nil:
-		s := stored{writes: o.w.writes, epoch: c.New.E}
-		o.decode(c.New, &s.Event)
-		o.facts[customer] = append(o.facts[customer], s)
+		o.facts[customer] = append(o.facts[customer], &stored{item: c.New, writes: o.w.writes})
 	}
 }
 
@@ -157,7 +165,7 @@ func (o *watch) failed(customer, sk string, err error) {
 // emitted: the bus is told of somebody, never who she is.
 func (o *watch) emitted(e *flow.Emitted) {
 	text, err := json.Marshal(e)
-	if p := o.w.byKey[e.Customer]; err != nil || p == nil || p.namedIn(text) {
+	if p := o.w.byKey[e.Customer]; err != nil || p == nil || p.namedIn(string(text)) {
 		o.w.violate(e.Customer, "the bus is told %s (%v)", text, err)
 	}
 	o.told[e.Customer+e.Name]++
@@ -174,6 +182,10 @@ func (o *watch) answeredWithdrawal(p *person, name string, at time.Time) {
 
 func (o *watch) gateOf(customer string) (*consent.Gate, *item.Item) {
 	return truth[consent.Gate](o, item.C(customer, item.SKGate))
+}
+
+func (o *watch) profileOf(customer string) (*profile.Profile, *item.Item) {
+	return truth[profile.Profile](o, item.C(customer, item.SKProfile))
 }
 
 // read is the truth.
@@ -207,6 +219,7 @@ func held[T any](o *watch, it *item.Item) *T {
 	}
 	doc := new(T)
 	o.decode(it, doc)
+	o.docs[it.Key] = document{it.W, doc}
 	return doc
 }
 
@@ -253,7 +266,3 @@ var bounds = map[string]int{
 }
 
 func stamp(ms int64) string { return time.UnixMilli(ms).UTC().Format(item.TimeLayout) }
-
-func about(run *engine.Run) string {
-	return fmt.Sprintf("run %s of %s at %s", run.ID, run.Journey, run.Step)
-}

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/kesher-io/kesher/shared/core/consent"
-	"github.com/kesher-io/kesher/shared/core/engine"
 	"github.com/kesher-io/kesher/shared/core/ident"
 	"github.com/kesher-io/kesher/shared/core/item"
 	"github.com/kesher-io/kesher/shared/core/message"
@@ -155,15 +154,19 @@ func (o *watch) letter(id string) *letter {
 
 // exits: one that was stored before the worker read GATE stops the mail, if its
 // own time, then its arrival, is after the entry's.
-func (o *watch) exits(t *task, run *engine.Run, customer string, epoch int64, bad func(string, ...any)) {
+func (o *watch) exits(t *task, run *passage, customer string, epoch int64, bad func(string, ...any)) {
 	for _, x := range versions()[0].Journeys[run.Journey].Exits {
-		for _, e := range o.facts[customer] {
-			if e.Name == x.Event && e.epoch == epoch && e.In.Own(e.At) > run.Entry.Own() {
-				if e.writes <= t.gateRead {
-					bad("%s was stored before the gate's reads", e.Name)
-				} else {
-					o.w.result.Reached[ExitAfterReads]++
-				}
+		for _, s := range o.facts[customer] {
+			if !s.is(x.Event) || s.item.E != epoch {
+				continue
+			}
+			if e := o.event(s); e.In.Own(e.At) <= run.Entry.In.Own(run.Entry.At) {
+				continue
+			}
+			if s.writes <= t.gateRead {
+				bad("%s was stored before the gate's reads", x.Event)
+			} else {
+				o.w.result.Reached[ExitAfterReads]++
 			}
 		}
 	}
@@ -171,13 +174,11 @@ func (o *watch) exits(t *task, run *engine.Run, customer string, epoch int64, ba
 
 // recipient: the address must be hers, reachable, and never withdrawn from since.
 func (o *watch) recipient(t *task, customer string, epoch int64, l *letter, marketing bool, g *consent.Gate, bad func(string, ...any)) {
-	it := o.read(item.C(customer, item.SKProfile))
+	p, it := o.profileOf(customer)
 	if it == nil || it.E != epoch {
 		bad("she has no profile")
 		return
 	}
-	var p profile.Profile
-	o.decode(it, &p)
 	l.to = p.Address.Reveal()
 	if l.to == "" {
 		bad("she has no address")

@@ -13,14 +13,43 @@ import (
 // maxRun bounds a RUN (QUALITY section 3).
 const maxRun = 32 << 10
 
+// passage is what the promises are about in a RUN: engine.Run without the rest.
+type passage struct {
+	ID      string          `json:"i"`
+	Journey string          `json:"j"`
+	Release string          `json:"rl"`
+	Version string          `json:"vn"`
+	State   engine.State    `json:"s"`
+	Step    string          `json:"st"`
+	Visit   int             `json:"vi"`
+	Began   ident.Stamp     `json:"b"`
+	Due     int64           `json:"d"`
+	At      ident.Stamp     `json:"at"`
+	Entry   entry           `json:"e"`
+	Out     *engine.Command `json:"x"`
+	Exiting string          `json:"ex"`
+	Tally   engine.Tally    `json:"c"`
+}
+
+// entry is the fact by which it began.
+type entry struct {
+	ID string      `json:"i"`
+	At int64       `json:"at"`
+	In ident.Stamp `json:"in"`
+}
+
+func (p *passage) String() string {
+	return fmt.Sprintf("run %s of %s at %s", p.ID, p.Journey, p.Step)
+}
+
 // run sees RUN change.
 func (o *watch) run(t *task, customer string, c *item.Change) {
 	if c.New == nil {
 		return // an erasure
 	}
-	before, after := documents[engine.Run](o, c)
+	before, after := documents[passage](o, c)
 	bad := func(format string, args ...any) {
-		o.w.violate(customer, about(after)+": "+format, args...)
+		o.w.violate(customer, "%v: "+format, append([]any{after}, args...)...)
 	}
 	if c.New.Size() > maxRun {
 		bad("it has %d bytes", c.New.Size())
@@ -47,7 +76,7 @@ func (o *watch) run(t *task, customer string, c *item.Change) {
 
 // begun: a new passage, which must not take the place of one under way, nor be
 // of a fact that started one before.
-func (o *watch) begun(customer string, epoch int64, before, after *engine.Run, bad func(string, ...any)) {
+func (o *watch) begun(customer string, epoch int64, before, after *passage, bad func(string, ...any)) {
 	if before.ID != "" && before.State.Live() {
 		bad("it takes the place of %s, which is under way", before.ID)
 	}
@@ -67,7 +96,7 @@ func (o *watch) begun(customer string, epoch int64, before, after *engine.Run, b
 }
 
 // moved: the same passage, further on.
-func (o *watch) moved(t *task, customer string, before, after *engine.Run, bad func(string, ...any)) {
+func (o *watch) moved(t *task, customer string, before, after *passage, bad func(string, ...any)) {
 	if after.Release != o.w.live().ID {
 		o.w.result.Reached[NewVersion]++
 	}
@@ -102,7 +131,7 @@ func (o *watch) moved(t *task, customer string, before, after *engine.Run, bad f
 
 // timer: what was awaited, and stored by the time the deadline's timer fired,
 // having arrived by the deadline, goes before it.
-func (o *watch) timer(t *task, customer string, before *engine.Run, newest engine.Trace, bad func(string, ...any)) {
+func (o *watch) timer(t *task, customer string, before *passage, newest engine.Trace, bad func(string, ...any)) {
 	if before.State != engine.Waiting {
 		return
 	}
@@ -111,8 +140,11 @@ func (o *watch) timer(t *task, customer string, before *engine.Run, newest engin
 		if !timed || made.Kind != engine.KindBranch || made.Step != before.Step || made.At < before.At.Milli() {
 			continue
 		}
-		for _, e := range o.facts[customer] {
-			if e.Name == event && e.writes <= t.begun && e.In > before.Began && e.In.Own(e.At) > before.Began && e.In.Milli() <= before.Due {
+		for _, s := range o.facts[customer] {
+			if !s.is(event) || s.writes > t.begun {
+				continue
+			}
+			if e := o.event(s); e.In > before.Began && e.In.Own(e.At) > before.Began && e.In.Milli() <= before.Due {
 				bad("it went on without %s, which came at %s", event, e.In)
 			}
 		}

@@ -279,7 +279,7 @@ func TestJ19AFaultIsListedWithoutPersonalDataAndRetried(t *testing.T) {
 func TestE06AFaultOfAnInboxItemDoesNotTellWhose(t *testing.T) {
 	w := published(t)
 	key := item.Key{Table: item.Customers, PK: item.PrefixInbox + "dana@example.com", SK: "m1"}
-	it := item.Item{Key: key, V: 1, W: "w", F: item.Format, Body: []byte("{}")}
+	it := item.Item{Key: key, V: 1, W: "w", F: item.Format, Body: "{}"}
 	w.must(w.store.Write(context.Background(), flow.Put(it, flow.Any)))
 	w.faultOf(key)
 	a := w.get("/admin/v1/faults").expect(http.StatusOK)

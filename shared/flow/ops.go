@@ -58,7 +58,7 @@ func validateItem(it *item.Item) error {
 		return fmt.Errorf("item %s: a list needs an order and an order a list", it.Key)
 	case it.IK != "" && it.Table != item.Customers:
 		return fmt.Errorf("item %s: only %s has an index", it.Key, item.Customers)
-	case it.Counters != nil && it.Body != nil:
+	case it.Counters != nil && it.Body != "":
 		return fmt.Errorf("item %s has both a document and counters", it.Key)
 	case it.Size() > MaxItemSize:
 		return fmt.Errorf("item %s of %d bytes: %w", it.Key, it.Size(), ErrTooLarge)

@@ -38,8 +38,8 @@ func encode(it *item.Item) row {
 	if it.Trace != "" {
 		r[schema.Trace] = text(it.Trace)
 	}
-	if it.Body != nil {
-		r[schema.Doc] = text(string(it.Body))
+	if it.Body != "" {
+		r[schema.Doc] = text(it.Body)
 	}
 	for name, n := range it.Counters {
 		r[name] = number(n)
@@ -84,7 +84,7 @@ func setText(it *item.Item, name, value string) {
 	case schema.Trace:
 		it.Trace = value
 	case schema.Doc:
-		it.Body = []byte(value)
+		it.Body = value
 	}
 }
 

@@ -21,7 +21,7 @@ func payload(customers ...string) []byte {
 	var e events.StreamEvent
 	for i, customer := range customers {
 		n := fmt.Sprint(i + 1)
-		it := &item.Item{Key: item.C(customer, "EVENT#"+n), V: 1, W: "w", F: 1, Body: []byte(`{"n":` + n + `}`)}
+		it := &item.Item{Key: item.C(customer, "EVENT#"+n), V: 1, W: "w", F: 1, Body: `{"n":` + n + `}`}
 		change := item.Change{Seq: "70000000000088874700" + n, Key: it.Key, New: it}
 		e.Records = append(e.Records, delivery.RecordOf(change, time.Unix(1_795_514_400, 0)))
 	}

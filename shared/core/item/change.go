@@ -1,7 +1,6 @@
 package item
 
 import (
-	"bytes"
 	"maps"
 )
 
@@ -44,7 +43,6 @@ func (i *Item) Clone() *Item {
 		return nil
 	}
 	c := *i
-	c.Body = bytes.Clone(i.Body)
 	c.Counters = maps.Clone(i.Counters)
 	return &c
 }

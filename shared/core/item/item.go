@@ -50,7 +50,7 @@ type Item struct {
 	// Trace, of RUN and PAST only: what was decided (see engine.Trace).
 	Trace string
 	// Body is the item's document: JSON, except for counters (see Counters).
-	Body []byte
+	Body string
 	// Counters holds the numbers of an item written by Add; such an item has no Body.
 	Counters map[string]int64
 }
@@ -76,7 +76,7 @@ func (i *Item) Decode(v any) error {
 	if i.F > Format {
 		return &FormatError{Key: i.Key, Format: i.F}
 	}
-	if err := json.Unmarshal(i.Body, v); err != nil {
+	if err := json.Unmarshal([]byte(i.Body), v); err != nil {
 		return &DecodeError{Key: i.Key, Err: err}
 	}
 	return nil
@@ -88,7 +88,7 @@ func (i *Item) Encode(v any) error {
 	if err != nil {
 		return fmt.Errorf("item %s: %w", i.SK, err)
 	}
-	i.Body = body
+	i.Body = string(body)
 	return nil
 }
 

@@ -56,7 +56,7 @@ func newBench() *bench {
 
 func (b *bench) list(t *testing.T, key item.Key, list string, at time.Time) {
 	t.Helper()
-	it := item.Item{Key: key, V: 1, W: "w", F: 1, IK: list, IS: item.Time(at), Body: []byte("{}")}
+	it := item.Item{Key: key, V: 1, W: "w", F: 1, IK: list, IS: item.Time(at), Body: "{}"}
 	if err := b.store.Write(context.Background(), flow.Put(it, flow.Any)); err != nil {
 		t.Fatal(err)
 	}

@@ -355,7 +355,7 @@ func TestErasedCustomerIsNotWokenByWhatHappenedBefore(t *testing.T) {
 func TestI09InboxGoesTheWayOfHTTP(t *testing.T) {
 	f, g := setup(t), setup(t)
 	body := `{"type":"track","event":"Order Completed","properties":{"order_id":"o1"},"timestamp":"2027-03-01T08:59:30Z"}`
-	it := item.Item{Key: item.Key{Table: item.Customers, PK: item.PrefixInbox + "u1", SK: "m1"}, Body: []byte(body)}
+	it := item.Item{Key: item.Key{Table: item.Customers, PK: item.PrefixInbox + "u1", SK: "m1"}, Body: body}
 	if err := f.store.Write(context.Background(), flow.Put(it, flow.Any)); err != nil {
 		t.Fatal(err)
 	}
@@ -377,7 +377,7 @@ func TestI09InboxGoesTheWayOfHTTP(t *testing.T) {
 func TestInboxItemThatIsNoCallIsCountedAndGone(t *testing.T) {
 	f := setup(t)
 	for sk, body := range map[string]string{"m1": `{"type":"track"`, "m2": ``, "m3": `{"type":"track","event":"Order Completed","userId":"somebody else"}`} {
-		it := item.Item{Key: item.Key{Table: item.Customers, PK: item.PrefixInbox + "u1", SK: sk}, Body: []byte(body)}
+		it := item.Item{Key: item.Key{Table: item.Customers, PK: item.PrefixInbox + "u1", SK: sk}, Body: body}
 		if err := f.store.Write(context.Background(), flow.Put(it, flow.Any)); err != nil {
 			t.Fatal(err)
 		}

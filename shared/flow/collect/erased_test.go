@@ -88,7 +88,7 @@ func TestA36ACallThatReadBeforeTheErasureBringsNothingBack(t *testing.T) {
 func TestA36AnInboxRecordThatComesAgainAfterTheErasureIsNobodys(t *testing.T) {
 	f := setup(t)
 	f.lives("u1", "dana@shop.example")
-	it := item.Item{Key: item.Key{Table: item.Customers, PK: item.PrefixInbox + "u1", SK: "m1"}, Body: []byte(`{"type":"track","event":"Order Completed"}`)}
+	it := item.Item{Key: item.Key{Table: item.Customers, PK: item.PrefixInbox + "u1", SK: "m1"}, Body: `{"type":"track","event":"Order Completed"}`}
 	if err := f.store.Write(context.Background(), flow.Put(it, flow.Any)); err != nil {
 		t.Fatal(err)
 	}

@@ -19,7 +19,7 @@ func (s *Service) Inbox(ctx context.Context, it item.Item) error {
 	if page, err := s.Store.Query(ctx, q); err != nil || len(page.Items) == 0 {
 		return err
 	}
-	c, r := events.DecodeInbox(it.Body, strings.TrimPrefix(it.PK, item.PrefixInbox), it.SK)
+	c, r := events.DecodeInbox([]byte(it.Body), strings.TrimPrefix(it.PK, item.PrefixInbox), it.SK)
 	if r != nil {
 		s.Refuse(r)
 	} else if _, err := s.Collect(ctx, c, Source{Kind: Server, Name: "table"}); err != nil {

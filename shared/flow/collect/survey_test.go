@@ -95,7 +95,7 @@ func TestExportHoldsEverythingStoredOfHer(t *testing.T) {
 	f.agrees("u1")
 	f.taken(public, `{"type":"track","anonymousId":"a1","event":"Order Completed"}`)
 	f.taken(server, `{"type":"identify","userId":"u1","anonymousId":"a1","traits":{"email":"dana@shop.example"}}`)
-	run := item.Item{Key: item.Key{Table: item.Customers, PK: f.pk("u1"), SK: item.RunSK("cart", "")}, V: 1, W: "w", F: item.Format, Trace: "{\"d\":\"in\"}\n{\"d\":\"e\"}", Body: []byte("{}")}
+	run := item.Item{Key: item.Key{Table: item.Customers, PK: f.pk("u1"), SK: item.RunSK("cart", "")}, V: 1, W: "w", F: item.Format, Trace: "{\"d\":\"in\"}\n{\"d\":\"e\"}", Body: "{}"}
 	if err := f.Store.Write(context.Background(), flow.Put(run, flow.Absent)); err != nil {
 		t.Fatal(err)
 	}

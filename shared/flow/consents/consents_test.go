@@ -437,7 +437,7 @@ func TestCallersOpsAreWrittenOnceOrFailTheCall(t *testing.T) {
 	f := setup(t)
 	also := func() flow.Op {
 		it := (*item.Item)(nil).Next(item.C("dana", item.IDSK("m")), f.Tokens.Token(), 0)
-		it.Body = []byte("{}")
+		it.Body = "{}"
 		return flow.Put(it, flow.Absent)
 	}
 	if _, err := f.Apply(context.Background(), "dana", f.rel, []consent.Statement{grant(start)}, also()); err != nil {

@@ -80,7 +80,7 @@ func TestAMailMeasuresNobodyWithoutPermission(t *testing.T) {
 func text(v any) string {
 	var it item.Item
 	_ = it.Encode(v)
-	return string(it.Body)
+	return it.Body
 }
 
 // body is the mail with soft line breaks undone and bidi isolates left out.

@@ -87,7 +87,7 @@ func attributeOf(it *item.Item, name string) (v events.AttributeValue, present b
 	case item.AttrTrace:
 		return events.Text(it.Trace), it.Trace != ""
 	case item.AttrDoc:
-		return events.Text(string(it.Body)), it.Body != nil
+		return events.Text(it.Body), it.Body != ""
 	}
 	n, present := it.Counters[name]
 	return events.Number(n), present
@@ -122,7 +122,9 @@ func itemOf(key item.Key, attributes events.Attributes) (*item.Item, error) {
 		case v.Type == events.TypeN:
 			err = setNumber(it, name, v.Text)
 		case name == attrBody && v.Type == events.TypeM:
-			it.Body, err = json.Marshal(plain(v))
+			var doc []byte
+			doc, err = json.Marshal(plain(v))
+			it.Body = string(doc)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("attribute %s: %w", name, err)
@@ -145,7 +147,7 @@ func setText(it *item.Item, name, text string) bool {
 	case item.AttrTrace:
 		it.Trace = text
 	case item.AttrDoc, attrBody:
-		it.Body = []byte(text)
+		it.Body = text
 	default:
 		return false
 	}

@@ -191,7 +191,7 @@ func (w *world) everything() map[string]item.Item {
 func (w *world) remains() (names []string) {
 	w.t.Helper()
 	for name, it := range w.everything() {
-		text := strings.ToLower(name + " " + it.W + string(it.Body))
+		text := strings.ToLower(name + " " + it.W + it.Body)
 		for _, m := range markers {
 			if strings.Contains(text, strings.ToLower(m)) {
 				names = append(names, name)

@@ -37,7 +37,7 @@ func newBench(t *testing.T) *bench {
 
 func (b *bench) put(it item.Item) {
 	b.Helper()
-	it.W, it.F, it.Body = "w", item.Format, []byte("{}")
+	it.W, it.F, it.Body = "w", item.Format, "{}"
 	if err := b.store.Write(ctx, flow.Put(it, flow.Any)); err != nil {
 		b.Fatal(err)
 	}

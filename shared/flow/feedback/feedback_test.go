@@ -381,7 +381,7 @@ func TestE06WhatIsStoredOfAReportHoldsNoAddress(t *testing.T) {
 		w.take(kind)
 	}
 	for _, c := range w.store.Changes()[before:] {
-		if text := c.Key.String() + string(c.New.Body); strings.Contains(text, address) {
+		if text := c.Key.String() + c.New.Body; strings.Contains(text, address) {
 			t.Errorf("%s holds the address", c.Key)
 		}
 	}

@@ -130,7 +130,7 @@ func (s *Service) putParts(ctx context.Context, c *Candidate, base string) error
 
 func (s *Service) putPart(ctx context.Context, h string, text []byte) error {
 	it := (*item.Item)(nil).Next(releases.Key(item.PrefixPart+h), s.Tokens.Token(), 0)
-	it.Body = text
+	it.Body = string(text)
 	err := s.Store.Write(ctx, flow.Put(it, flow.Absent))
 	if _, exists := flow.AsConflict(err); exists {
 		return nil

@@ -172,7 +172,7 @@ func readBodies(ctx context.Context, store flow.Store, hashes []string, into map
 			if it == nil {
 				return fmt.Errorf("its part %s is gone (restore the catalog table, or publish again)", batch[i])
 			}
-			into[batch[i]] = it.Body
+			into[batch[i]] = []byte(it.Body)
 		}
 	}
 	return nil

@@ -1,9 +1,9 @@
 package embedded_test
 
 import (
-	"bytes"
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -57,7 +57,7 @@ func follow(b *testing.B, store *embedded.Store) (stop func()) {
 }
 
 func writeRuns(b *testing.B, store flow.Store, writer int, next *atomic.Int64) {
-	body := bytes.Repeat([]byte("x"), 600)
+	body := strings.Repeat("x", 600)
 	var last *item.Item
 	for n := 0; next.Add(1) <= int64(b.N); n++ {
 		key := item.C(fmt.Sprintf("%08x%08x", uint32(n)*2654435761, writer), "RUN#cart#-")
@@ -96,7 +96,7 @@ func runKey(n int) item.Key { return item.C(fmt.Sprintf("%08x", uint32(n)*265443
 // fill stores n waiting runs.
 func fill(t testing.TB, store flow.Store, n int) {
 	t.Helper()
-	body := bytes.Repeat([]byte("x"), 600)
+	body := strings.Repeat("x", 600)
 	var next atomic.Int64
 	var wg sync.WaitGroup
 	for range 256 {

@@ -77,7 +77,7 @@ func decodeItem(k item.Key, b []byte) (*item.Item, error) {
 		}
 	}
 	if len(r.rest) > 0 {
-		it.Body = slices.Clone(r.rest)
+		it.Body = string(r.rest)
 	}
 	return it, r.err
 }

@@ -42,7 +42,7 @@ func TestEntriesReadBack(t *testing.T) {
 
 func FuzzItemsReadBackOrAreRefused(f *testing.F) {
 	k := item.C("a", "RUN#cart#-")
-	full := item.Item{Key: k, V: 3, W: "w", E: 1, F: 1, IK: "due#a", IS: "1", TTL: 9, Due: "m", Trace: "{}\n{}", Body: []byte("{}")}
+	full := item.Item{Key: k, V: 3, W: "w", E: 1, F: 1, IK: "due#a", IS: "1", TTL: 9, Due: "m", Trace: "{}\n{}", Body: "{}"}
 	f.Add(encodeItem(&full))
 	f.Add(encodeItem(&item.Item{Key: k, Counters: map[string]int64{"sent": 2, "held": -1}}))
 	f.Add([]byte{})
@@ -61,7 +61,7 @@ func FuzzItemsReadBackOrAreRefused(f *testing.F) {
 
 func FuzzChangesReadBackOrAreRefused(f *testing.F) {
 	k, at := item.C("a", "GATE"), time.UnixMilli(1_700_000_000_000)
-	image := encodeItem(&item.Item{Key: k, V: 1, Body: []byte("{}")})
+	image := encodeItem(&item.Item{Key: k, V: 1, Body: "{}"})
 	f.Add(encodeChange(at, k, nil, image))
 	f.Add(encodeChange(at, k, image, nil))
 	f.Add([]byte{valueFormat, 1, 0xff})

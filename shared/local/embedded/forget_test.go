@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/kesher-io/kesher/shared/core/item"
@@ -18,7 +19,7 @@ import (
 // marker stands for an erased customer's personal text.
 const marker = "dana.the.erased@shop.example"
 
-var big = item.Item{Key: item.C("0", "BIG"), Body: bytes.Repeat([]byte("y"), 300_000)}
+var big = item.Item{Key: item.C("0", "BIG"), Body: strings.Repeat("y", 300_000)}
 
 // filesWith are the files under dir that hold the text. The lock is left alone:
 // closing it would release it (fcntl(2), "record locks").
@@ -54,7 +55,7 @@ func erasable(t *testing.T, store *embedded.Store) (pk string) {
 	var items []item.Item
 	for n := range 20 {
 		it := item.Item{Key: item.C("5eca", fmt.Sprintf("EVENT#%s#%d", marker, n)), V: 1, W: marker}
-		it.IK, it.IS, it.Body = "due#5", marker+fmt.Sprint(n), []byte(marker)
+		it.IK, it.IS, it.Body = "due#5", marker+fmt.Sprint(n), marker
 		items = append(items, it)
 	}
 	put := func() {

@@ -72,7 +72,7 @@ func TestBatchHoldsAtMost6MB(t *testing.T) {
 		log, f := newLog(), &function{}
 		for n := range 20 {
 			at := log.add("a", fmt.Sprint(n))
-			log.records[at-1].New.Body = []byte(strings.Repeat("x", 390<<10))
+			log.records[at-1].New.Body = strings.Repeat("x", 390<<10)
 		}
 		p := start(t, log, f, Mapping{Window: time.Second}, Options{})
 		drain(t, p)

@@ -1,7 +1,6 @@
 package pump_test
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -113,7 +112,7 @@ func BenchmarkPump(b *testing.B) {
 		delivery.Journey: nothing, delivery.Deliver: nothing,
 	}}
 	p.start(b)
-	body := bytes.Repeat([]byte("x"), 600)
+	body := strings.Repeat("x", 600)
 	keys := []string{"EVENT#Product Added#1#", "RUN#cart#", "MSG#", "GATE#"}
 	b.ReportAllocs()
 	b.ResetTimer()

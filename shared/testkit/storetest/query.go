@@ -1,9 +1,9 @@
 package storetest
 
 import (
-	"bytes"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/kesher-io/kesher/shared/core/item"
 	"github.com/kesher-io/kesher/shared/flow"
@@ -73,7 +73,7 @@ func queryPagesByBytes(s *suite) {
 	var want []string
 	for i := range 5 {
 		it := s.fresh(fmt.Sprintf("PART#%d", i))
-		it.Body = bytes.Repeat([]byte("x"), 300*1024)
+		it.Body = strings.Repeat("x", 300*1024)
 		s.must(s.write(flow.Put(it, flow.Absent)))
 		want = append(want, it.SK)
 	}
