@@ -67,7 +67,7 @@ var mutants = []mutant{
 	{"quiet hours not asked", []edit{{gateRules,
 		"	if in.Due.Service() || !quietAt(hours, in.Now.In(in.Zone)) {", "	if MUTANT || in.Due.Service() || !quietAt(hours, in.Now.In(in.Zone)) {"}}},
 	{"one offset all year", []edit{{gateTime,
-		"	from, ok1 := minutes(hours.From)", "	if MUTANT {\n		local = local.In(time.FixedZone(\"\", 2*60*60))\n	}\n	from, ok1 := minutes(hours.From)"}}},
+		"	m := minute(local)\n", "	if MUTANT {\n		local = local.In(time.FixedZone(\"\", 2*60*60))\n	}\n	m := minute(local)\n"}}},
 	{"cap off by one", []edit{{gateTime,
 		"perDay < caps.PerDay)", "perDay < caps.PerDay || MUTANT && perDay == caps.PerDay)"}}},
 	{"cap of the week forgotten", []edit{{gateTime,
