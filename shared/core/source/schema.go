@@ -1,6 +1,9 @@
 package source
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"maps"
+)
 
 // schema is a JSON Schema, draft 7: the newest that YAML editors know well.
 type schema map[string]any
@@ -8,13 +11,13 @@ type schema map[string]any
 // schemas are the definitions that others refer to.
 type schemas map[string]schema
 
-func recordSchema[T any](defs schemas, fields []field[T]) schema {
+func recordSchema(defs schemas, keys []keyword) schema {
 	properties := map[string]any{}
 	var required []string
-	for _, f := range fields {
-		properties[f.name] = f.schema(defs)
-		if f.required {
-			required = append(required, f.name)
+	for _, k := range keys {
+		properties[k.name] = k.schema(defs)
+		if k.required {
+			required = append(required, k.name)
 		}
 	}
 	sc := schema{"type": "object", "additionalProperties": false, "properties": properties}
@@ -45,9 +48,7 @@ func Schemas() map[string][]byte {
 func draft7[T any](title string, s shape[T]) []byte {
 	defs := schemas{}
 	sc := schema{"$schema": "http://json-schema.org/draft-07/schema#", "title": title}
-	for k, v := range s.schema(defs) {
-		sc[k] = v
-	}
+	maps.Copy(sc, s.schema(defs))
 	if len(defs) > 0 {
 		sc["definitions"] = defs
 	}

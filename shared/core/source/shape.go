@@ -3,6 +3,7 @@ package source
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -96,24 +97,31 @@ func readWord[T any](r *reader, n *yaml.Node, parse func(string) (T, error)) T {
 
 // field is one key of a record.
 type field[T any] struct {
+	keyword
+	read func(r *reader, n *yaml.Node, into *T)
+}
+
+// keyword is what a key is in a record of any type, so that what can be done
+// without the type is compiled once.
+type keyword struct {
 	name     string
 	required bool
-	read     func(r *reader, n *yaml.Node, into *T)
 	schema   func(defs schemas) schema
 }
 
 // key is an optional key of a record; doc is what editors show.
 func key[T, U any](name, doc string, s shape[U], where func(*T) *U) field[T] {
 	return field[T]{
-		name: name,
-		read: func(r *reader, n *yaml.Node, into *T) { *where(into) = s.read(r, n) },
-		schema: func(defs schemas) schema {
-			described := schema{"description": doc}
-			for k, v := range s.schema(defs) {
-				described[k] = v
-			}
-			return described
-		},
+		keyword: keyword{name: name, schema: described(doc, s.schema)},
+		read:    func(r *reader, n *yaml.Node, into *T) { *where(into) = s.read(r, n) },
+	}
+}
+
+func described(doc string, of func(defs schemas) schema) func(defs schemas) schema {
+	return func(defs schemas) schema {
+		sc := schema{"description": doc}
+		maps.Copy(sc, of(defs))
+		return sc
 	}
 }
 
@@ -126,34 +134,40 @@ func must[T, U any](name, doc string, s shape[U], where func(*T) *U) field[T] {
 
 // record is a map with known keys.
 func record[T any](fields ...field[T]) shape[T] {
+	keys := make([]keyword, len(fields))
+	for i, f := range fields {
+		keys[i] = f.keyword
+	}
 	return shape[T]{
-		read:   func(r *reader, n *yaml.Node) T { return readRecord(r, n, fields) },
-		schema: func(defs schemas) schema { return recordSchema(defs, fields) },
+		read: func(r *reader, n *yaml.Node) (v T) {
+			readRecord(r, n, keys, func(i int, value *yaml.Node) { fields[i].read(r, value, &v) })
+			return v
+		},
+		schema: func(defs schemas) schema { return recordSchema(defs, keys) },
 	}
 }
 
-func readRecord[T any](r *reader, n *yaml.Node, fields []field[T]) T {
-	var v T
+// readRecord hands over the value of each key that stands there.
+func readRecord(r *reader, n *yaml.Node, keys []keyword, read func(i int, value *yaml.Node)) {
 	if n.Kind != yaml.MappingNode {
-		r.failKind(n, "a map with "+strings.Join(names(fields), ", "))
-		return v
+		r.failKind(n, "a map with "+strings.Join(names(keys), ", "))
+		return
 	}
 	seen := map[string]bool{}
 	for k, value := range pairs(r, n) {
-		i := slices.IndexFunc(fields, func(f field[T]) bool { return f.name == k.Value })
+		i := slices.IndexFunc(keys, func(known keyword) bool { return known.name == k.Value })
 		if i < 0 {
-			r.failAt(wordPlace(k), fmt.Sprintf("unknown key %q", k.Value), suggest(k.Value, names(fields)))
+			r.failAt(wordPlace(k), fmt.Sprintf("unknown key %q", k.Value), suggest(k.Value, names(keys)))
 			continue
 		}
 		seen[k.Value] = true
-		fields[i].read(r, value, &v)
+		read(i, value)
 	}
-	for _, f := range fields {
-		if f.required && !seen[f.name] {
-			r.fail(n, fmt.Sprintf("`%s` is missing", f.name), "add it")
+	for _, k := range keys {
+		if k.required && !seen[k.name] {
+			r.fail(n, fmt.Sprintf("`%s` is missing", k.name), "add it")
 		}
 	}
-	return v
 }
 
 // pairs are the keys and values of a map; what has no plain key, or a key that
@@ -179,10 +193,10 @@ func pairs(r *reader, n *yaml.Node) func(yield func(k, v *yaml.Node) bool) {
 	}
 }
 
-func names[T any](fields []field[T]) []string {
-	out := make([]string, len(fields))
-	for i, f := range fields {
-		out[i] = f.name
+func names(keys []keyword) []string {
+	out := make([]string, len(keys))
+	for i, k := range keys {
+		out[i] = k.name
 	}
 	return out
 }
