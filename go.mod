@@ -23,6 +23,7 @@ require (
 	github.com/chromedp/chromedp v0.23.0 // tests only: drives the pages in a real browser
 	github.com/cockroachdb/pebble/v2 v2.1.7 // the store of one machine
 	github.com/expr-lang/expr v1.17.8 // conditions' grammar
+	github.com/go-json-experiment/json v1.27.2 // encoding/json/v2, which Go has from 1.27 on: reads documents
 	github.com/osteele/liquid v1.9.2 // templates' grammar
 	github.com/preslavrachev/gomjml v0.10.0 // MJML, at publish only
 	github.com/rogpeppe/go-internal v1.14.1 // tests only: the command's scripts
@@ -66,7 +67,6 @@ require (
 	github.com/cockroachdb/tokenbucket v0.0.0-20230807174530-cc333fc44b06 // indirect
 	github.com/fatih/color v1.19.0 // indirect
 	github.com/getsentry/sentry-go v0.27.0 // indirect
-	github.com/go-json-experiment/json v0.0.0-20260213210345-44df1a37e875 // indirect
 	github.com/gogo/protobuf v1.3.2 // indirect
 	github.com/golang/protobuf v1.5.3 // indirect
 	github.com/golang/snappy v0.0.5-0.20231225225746-43d5d4cd4e0e // indirect

@@ -35,6 +35,7 @@ var fences = []fence{
 	{room: "", imports: "github.com/aws/aws-cdk-go", except: []string{"infra/stack", "infra/cdk", "infra/e2e"}, because: "compiling it takes minutes, and nothing that runs needs it"},
 	{room: "", imports: module + "infra/stack", except: []string{"infra/stack", "infra/cdk", "infra/e2e"}, because: "nothing imports the stacks"},
 	{room: "", imports: "github.com/expr-lang/expr", except: []string{"shared/core/condition"}, because: "conditions are the only expressions"},
+	{room: "", imports: "github.com/go-json-experiment/json", except: []string{"shared/core/item"}, because: "documents are read in one place, and all else is Go's own until Go has it"},
 	{room: "", imports: "go.yaml.in/yaml/v3", except: []string{"shared/core/source"}, because: "functions never read YAML: publish does"},
 	{room: "", imports: "github.com/preslavrachev/gomjml", except: []string{"shared/core/mjml"}, because: "MJML is compiled at publish"},
 	{room: "", imports: "github.com/cockroachdb/pebble", except: []string{"shared/local"}, because: "the engine is one machine's"},
@@ -46,7 +47,8 @@ var fences = []fence{
 
 // thirdParties are what core may use of other people's code.
 var thirdParties = []string{
-	"github.com/expr-lang/expr", "github.com/osteele/liquid", "github.com/preslavrachev/gomjml", "go.yaml.in/yaml/v3", "golang.org/x/net", "golang.org/x/text",
+	"github.com/expr-lang/expr", "github.com/go-json-experiment/json", "github.com/osteele/liquid", "github.com/preslavrachev/gomjml", "go.yaml.in/yaml/v3",
+	"golang.org/x/net", "golang.org/x/text",
 }
 
 type pkg struct {
