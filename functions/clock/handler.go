@@ -8,9 +8,8 @@ import (
 	"encoding/json"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/kesher-io/kesher/shared/core/item"
 	"github.com/kesher-io/kesher/shared/flow"
@@ -88,28 +87,29 @@ func (h *Handler) Shard(ctx context.Context, shard string, until time.Time) (r R
 }
 
 // work fires entries, several customers at once and one customer in order.
-func (h *Handler) work(ctx context.Context, entries []clock.Entry) (r Result) {
-	var mu sync.Mutex
-	var group errgroup.Group
-	group.SetLimit(max(h.Parallel, 1))
-	for _, list := range byCustomer(entries) {
-		group.Go(func() error {
-			for _, e := range list {
+func (h *Handler) work(ctx context.Context, entries []clock.Entry) Result {
+	customers := byCustomer(entries)
+	var next, worked, failed atomic.Int64
+	worker := func() {
+		for i := next.Add(1) - 1; i < int64(len(customers)); i = next.Add(1) - 1 {
+			for _, e := range customers[i] {
 				err := h.Clock.Fire(ctx, e)
 				h.setAside(ctx, e, err)
-				mu.Lock()
 				if err != nil {
-					r.Failed++
+					failed.Add(1)
 				} else {
-					r.Worked++
+					worked.Add(1)
 				}
-				mu.Unlock()
 			}
-			return nil
-		})
+		}
 	}
-	group.Wait() // the workers return no error
-	return r
+	var others sync.WaitGroup
+	for range min(h.Parallel, len(customers)) - 1 {
+		others.Go(worker)
+	}
+	worker()
+	others.Wait()
+	return Result{Worked: int(worked.Load()), Failed: int(failed.Load())}
 }
 
 // setAside makes a FAULT item of an entry that can never be worked, so that it is
