@@ -6,6 +6,7 @@ package fake
 import (
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"sync"
 	"time"
 
@@ -94,18 +95,18 @@ func (c *Clock) Advance(d time.Duration) {
 // Tokens is a flow.Tokens whose values follow from its seed.
 type Tokens struct {
 	mu   sync.Mutex
-	seed uint64
+	name string // of the seed's tokens
 	n    int64
 	rand *rand.Rand
 }
 
 // NewTokens returns the tokens of a seed.
 func NewTokens(seed uint64) *Tokens {
-	return &Tokens{seed: seed, rand: rand.New(rand.NewPCG(seed, 0))}
+	return &Tokens{name: fmt.Sprintf("w%d-", seed), rand: rand.New(rand.NewPCG(seed, 0))}
 }
 
 // Token is a fresh write token, readable in a failing test.
-func (t *Tokens) Token() string { return fmt.Sprintf("w%d-%d", t.seed, t.Seq()) }
+func (t *Tokens) Token() string { return t.name + strconv.FormatInt(t.Seq(), 10) }
 
 // Seq counts up.
 func (t *Tokens) Seq() int64 {

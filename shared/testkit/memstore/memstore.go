@@ -6,8 +6,8 @@ package memstore
 
 import (
 	"context"
-	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -128,6 +128,8 @@ func (s *Store) apply(op flow.Op) {
 	}
 }
 
+const zeros = "000000000000000000000"
+
 // set replaces old by new (nil: none) and logs the change.
 func (s *Store) set(key item.Key, old, next *item.Item) {
 	if old == nil && next == nil {
@@ -144,8 +146,8 @@ func (s *Store) set(key item.Key, old, next *item.Item) {
 		s.partitions[p] = slices.Insert(s.partitions[p], at, next)
 	}
 	if key.Table == item.Customers {
-		seq := fmt.Sprintf("%021d", len(s.log)+1)
-		s.log = append(s.log, item.Change{Seq: seq, Key: key, Old: old, New: next})
+		n := strconv.Itoa(len(s.log) + 1)
+		s.log = append(s.log, item.Change{Seq: zeros[len(n):] + n, Key: key, Old: old, New: next})
 	}
 }
 

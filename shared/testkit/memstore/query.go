@@ -2,6 +2,7 @@ package memstore
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 
@@ -46,7 +47,9 @@ func page(items []*item.Item, q flow.Query, order, place func(*item.Item) string
 			return p
 		}
 		size += i.Size()
-		p.Items = append(p.Items, *i.Clone())
+		one := *i
+		one.Counters = maps.Clone(i.Counters)
+		p.Items = append(p.Items, one)
 	}
 	return p
 }
