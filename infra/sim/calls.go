@@ -2,10 +2,12 @@ package sim
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/kesher-io/kesher/events"
+	"github.com/kesher-io/kesher/shared/core/consent"
 	"github.com/kesher-io/kesher/shared/core/token"
 	"github.com/kesher-io/kesher/shared/flow"
 	"github.com/kesher-io/kesher/shared/flow/collect"
@@ -165,6 +167,40 @@ func (p *person) press(m *flow.Mail) {
 		}
 		return err
 	}})
+}
+
+// pause has her pause all marketing for some days in her preference centre; 0 ends
+// the pause.
+func (p *person) pause(days int) call {
+	return p.chooses("pause", preferences.Change{Pause: &days}, func(g *consent.Gate) bool { return g.Paused != 0 == (days > 0) })
+}
+
+// silence has her turn a topic off there, or on again.
+func (p *person) silence(topic string, off bool) call {
+	return p.chooses("topic", preferences.Change{Topic: &preferences.TopicChange{Topic: topic, On: !off}}, func(g *consent.Gate) bool {
+		_, is := g.Topics[topic]
+		return is == off
+	})
+}
+
+// chooses is a press in her preference centre. stands says whether a gate holds what
+// she chose.
+func (p *person) chooses(what string, change preferences.Change, stands func(*consent.Gate) bool) call {
+	return call{name: "chooses " + what, once: true, do: func(ctx context.Context, i *instance, _ time.Time) error {
+		p.choices++
+		mine, others := p.choices, p.choosing
+		p.choosing++
+		defer func() { p.choosing-- }()
+		session := token.Cookie{Customer: p.key, Epoch: p.w.watch.epochs[p.key], Expires: p.w.now.Add(time.Hour).UnixMilli()}
+		err := i.prefs.Change(ctx, session, "en", change)
+		switch g, it := p.w.watch.gateOf(p.key); {
+		case errors.Is(err, preferences.ErrSession): // nobody knows her yet, or any more
+			return nil
+		case err == nil && others == 0 && mine == p.choices && it.E == session.Epoch && !stands(g):
+			p.w.violate(p.key, "what she chose (%s) was answered, and does not stand", what)
+		}
+		return err
+	}}
 }
 
 // answered tells what became of a call. A refusal is an answer.

@@ -12,8 +12,8 @@
 // repeats to the byte.
 //
 //   - Store: memstore, which passes the conformance suite. Its replies get lost
-//     before or after the write, it throttles, its index lags, items are rewritten
-//     between a worker's read and its write.
+//     before or after the write, it throttles one call or all of half a minute, its
+//     index lags, items are rewritten between a worker's read and its write.
 //   - Stream: through the deployed filter patterns, at least once, in order per item
 //     and in no other order; each consumer behind by its own time; records come
 //     again, also after 14 days; those of runs and messages may be lost altogether.
@@ -21,11 +21,13 @@
 //     differ by seconds, that die before or after any call, or when their time is
 //     up. A dead process's ports do nothing; its code runs out unheard.
 //   - Clock: the minute rule, late, skipped, twice, on one or several workers.
-//   - SES: accepts and times out, times out and has not accepted, throttles, is
-//     paused, rejects; reports twice, late, out of order, or never.
-//   - Customers: two ids with one address, withdrawals by API and by link, bounces
-//     and complaints, purchases, erasures and returns, each at any instant, and on
-//     purpose between a worker's reads and its claim. Callers repeat calls. A
+//   - SES: takes 14 mails a second or one, accepts and times out, times out and has
+//     not accepted, throttles, is paused, rejects; reports twice, late, out of order,
+//     or never.
+//   - Customers: two ids with one address, withdrawals by API and by link, pauses and
+//     topics turned off in the preference centre, bounces and complaints, purchases,
+//     erasures and returns, each at any instant, and on purpose between a worker's
+//     reads and its claim. Callers repeat calls. A
 //     marketer publishes another version while runs are under way.
 //   - Deployments: processes of two binaries side by side, the newer of which writes
 //     the next format. What the older one can't read it sets aside; once it is gone

@@ -40,6 +40,7 @@ type instance struct {
 		read    time.Time
 	}
 	seq    int64   // last arrival number given
+	sent   []sent  // mails handed to SES
 	worker *worker // its thread
 
 	journey  *journeyfn.Handler
@@ -91,6 +92,9 @@ func (w *World) retire(t *task) {
 	w.idle = append(w.idle, t.inst)
 }
 
+// senders share SES's rate.
+const senders = 2
+
 // maxIdle instances are kept warm.
 const maxIdle = 8
 
@@ -112,7 +116,7 @@ func (w *World) start() *instance {
 	i.deliver = &deliverfn.Handler{Faults: i.faults, Log: quiet, Messages: &deliver.Service{
 		Store: p, Clock: p, Tokens: p, Releases: releases, Mailer: p, Metrics: p, Stage: message.Prod, Reaches: true,
 		Links: token.NewLinks(base, w.ring),
-		Pacer: &deliver.Pacer{Store: p, Clock: p, Tokens: p, Rater: p, Instances: 2, Sleep: p.Sleep},
+		Pacer: &deliver.Pacer{Store: p, Clock: p, Tokens: p, Rater: p, Instances: senders, Sleep: p.Sleep},
 	}}
 	i.feedback = &feedback.Service{Store: p, Clock: p, Tokens: p, Keys: w.keys, Releases: releases, Consents: writer, Metrics: p}
 	i.prefs = &preferences.Service{

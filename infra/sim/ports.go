@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -47,7 +48,12 @@ func (p *ports) call(possible ...Fault) (f Fault, ok bool) {
 		return none, false
 	}
 	t.calls++
-	f = p.w.strikes(possible...)
+	switch f = p.w.strikes(possible...); {
+	case f == Throttled && p.w.rates != nil && p.w.rng.IntN(20) == 0:
+		p.w.throttled = p.w.now.Add(p.w.some(30 * time.Second))
+	case f == none && p.w.now.Before(p.w.throttled) && slices.Contains(possible, Throttled):
+		f = p.w.struck(Throttled)
+	}
 	switch f {
 	case none:
 	case CrashBefore:
@@ -187,6 +193,7 @@ func (p *ports) Send(_ context.Context, m flow.Mail) (string, error) {
 	if !ok {
 		return "", errDead
 	}
+	p.w.watch.paced(p.task)
 	refuse := func(o flow.Outcome, code string) (string, error) {
 		return "", &flow.SendError{Outcome: o, Code: code, Err: errors.New(code)}
 	}
@@ -245,7 +252,7 @@ func (p *ports) Allowance(context.Context) (deliver.Allowance, error) {
 	if f == SESUnreachable {
 		return deliver.Allowance{}, errors.New("no answer")
 	}
-	a := deliver.Allowance{PerSecond: 14, PerDay: 50_000}
+	a := deliver.Allowance{PerSecond: p.w.ses.perSecond, PerDay: 50_000}
 	switch {
 	case p.w.ses.paused() && p.w.ses.quota:
 		a.Used = a.PerDay

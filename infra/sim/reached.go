@@ -36,6 +36,6 @@ var MustReach = []Reached{
 	ClaimReleased, ExitAfterReads, ExitWhileDue, CapFull, BecameUnknown, UnknownSettled, BecameFailed, Parked,
 	NewVersion, SetAside, PastErasure, WasVisitor, CameBack,
 	"held: quiet hours", "held: cap", "held: brake", "held: throttled",
-	"skipped: no consent", "skipped: suppressed", "skipped: cap", "skipped: late", "skipped: exit seen at the gate",
+	"skipped: no consent", "skipped: paused by the customer", "skipped: topic turned off", "skipped: suppressed", "skipped: cap", "skipped: late", "skipped: exit seen at the gate",
 	"skipped: address belongs to another customer",
 }

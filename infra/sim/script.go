@@ -29,6 +29,9 @@ type person struct {
 	n      int             // messageIds given
 	anon   string          // her anonymousId, if she was a visitor first
 	looked map[string]bool // messageIds of what she did as a visitor and was kept
+
+	choices  int // made in her preference centre
+	choosing int // of them under way
 }
 
 // span is how long customers are active.
@@ -61,7 +64,7 @@ func (w *World) script(o Options) {
 func (w *World) settle() {
 	w.calm = true
 	w.watch.calmAt = w.now
-	w.ses.pausedUntil = time.Time{}
+	w.ses.pausedUntil, w.throttled = time.Time{}, time.Time{}
 	w.store.HoldIndex(false)
 	for _, s := range w.streams {
 		s.lag = 0
@@ -97,8 +100,10 @@ const (
 	orders                    // now and then
 	requests                  // a transactional mail
 	withdraws
-	moves // to another address
-	goes  // and may come back
+	pauses   // all marketing, for some days
+	silences // a topic
+	moves    // to another address
+	goes     // and may come back
 
 	nHabits
 )
@@ -233,6 +238,18 @@ func (p *person) changesHerMind(from time.Time) {
 			p.shops(from.Add(span/2), span/4)
 		}
 	}
+	if w.may(pauses, 4) {
+		p.at(at(), p.pause(1+w.rng.IntN(3)))
+		if w.chance(2) {
+			p.at(later(), p.pause(0))
+		}
+	}
+	if w.may(silences, 4) {
+		p.at(at(), p.silence("cart", true))
+		if w.chance(2) {
+			p.at(later(), p.silence("cart", false))
+		}
+	}
 	if w.may(moves, 6) {
 		p.at(at(), p.move())
 	}
@@ -269,7 +286,7 @@ func (p *person) ambush(t *task) time.Duration {
 		with.at(p.w.now, with.withdraw("marketing", "email"))
 		return within
 	}
-	switch p.w.rng.IntN(7) {
+	switch p.w.rng.IntN(9) {
 	case 0, 1:
 		p.at(p.w.now, p.withdraw("marketing", "email"))
 	case 2, 3:
@@ -282,6 +299,10 @@ func (p *person) ambush(t *task) time.Duration {
 		if p.mail != nil {
 			p.w.ses.report("complained", *p.mail, events.SESComplaint, 0)
 		}
+	case 7:
+		p.at(p.w.now, p.pause(1))
+	case 8:
+		p.at(p.w.now, p.silence("cart", true))
 	}
 	return within
 }

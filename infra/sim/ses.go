@@ -13,6 +13,7 @@ import (
 // ses accepts mails and reports about them, as often and as late as it likes.
 type ses struct {
 	w           *World
+	perSecond   float64 // it takes; 1 in its sandbox
 	pausedUntil time.Time
 	quota       bool // it is the daily quota that is used up
 	n           int

@@ -36,6 +36,7 @@ type watch struct {
 	started    map[string]int           // by journey
 	states     map[string]message.State // of messages
 	braked     time.Time                // when the brake was last set
+	rated      time.Time                // when PACE first named the rate
 	calmAt     time.Time
 	failures   map[string]int
 	told       map[string]int // by customer and event: what the bus was told
@@ -92,6 +93,11 @@ func (o *watch) change(t *task, c *item.Change) {
 	switch sk := c.Key.SK; {
 	case c.Key.PK == item.PKPace && sk == item.SKPace:
 		o.braked = o.w.now
+		if p := new(message.Pace); o.rated.IsZero() {
+			if o.decode(c.New, p); p.Rate > 0 {
+				o.rated = o.w.now
+			}
+		}
 	case strings.HasPrefix(c.Key.PK, item.PrefixAddress) && c.New != nil:
 		o.address(c)
 	case !hers:
@@ -261,7 +267,7 @@ func (o *watch) counted(t *task) {
 // bounds of the port calls of one untroubled invocation, so that a change which
 // costs one more says so.
 var bounds = map[string]int{
-	"track": 4, "identify": 32, "granted": 8, "withdrawn": 8, "answers": 6, "message": 4, "presses": 10, "looks": 4, "erase": 24,
+	"track": 4, "identify": 32, "granted": 8, "withdrawn": 8, "answers": 6, "message": 4, "presses": 10, "chooses": 4, "looks": 4, "erase": 24,
 	"journey": 24, "deliver": 15, "feedback": 12,
 }
 

@@ -1,8 +1,11 @@
 package sim
 
 import (
+	"maps"
+	"math"
 	"reflect"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/kesher-io/kesher/shared/core/consent"
@@ -63,6 +66,9 @@ func (o *watch) gate(t *task, customer string, c *item.Change) {
 			o.w.result.Reached[ErasedAmidClaims]++
 		}
 		delete(o.claims, customer)
+	}
+	if chosen := before.Paused != after.Paused || !maps.Equal(before.Topics, after.Topics); chosen && after.Erased == 0 && !strings.HasPrefix(t.name, "chooses ") {
+		o.w.violate(customer, "%s changed what she chose in her preference centre", t.name)
 	}
 	for _, old := range before.Claims {
 		if !slices.ContainsFunc(after.Claims, func(c consent.Claim) bool { return c.Message == old.Message }) {
@@ -298,5 +304,24 @@ func (o *watch) accepted(m *flow.Mail) {
 		o.w.violate(m.Customer, "%s left, and no claim of it stands in GATE", m.ID)
 	case o.said(m.Customer, l.purpose, epoch) != consent.Granted && l.purpose != "service":
 		o.w.result.Reached[LeftAfterWithdrawal]++
+	}
+}
+
+// sent is one mail handed to SES, by an invocation that began at a time.
+type sent struct{ began, at time.Time }
+
+// paced: an instance keeps to its share of the rate, counted from when the first of
+// any number of its invocations began to when the last handed over its mail. What
+// the rate is, it must have had time to learn.
+func (o *watch) paced(t *task) {
+	if o.rated.IsZero() || o.w.now.Sub(o.rated) < 2*lifetime {
+		return
+	}
+	i, share := t.inst, o.w.ses.perSecond/senders
+	i.sent = append(i.sent, sent{began: t.deadline.Add(-lifetime), at: o.w.now})
+	for n, first := range i.sent {
+		if may := max(1, math.Floor(share)) + share*o.w.now.Sub(first.began).Seconds(); float64(len(i.sent)-n) > may+0.001 {
+			o.w.violate(t.about, "%s sends faster than its share of %v a second: %d since %s", t.name, o.w.ses.perSecond, len(i.sent)-n, item.Time(first.began))
+		}
 	}
 }

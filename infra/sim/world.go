@@ -40,8 +40,10 @@ type World struct {
 	streams [2]*stream
 	ticks   map[string]time.Time // by shard: the tick that is planned
 	heldTo  time.Time            // the index lags until then
-	told    int                  // changes of the log that the streams have been given
-	writes  int                  // commits so far: the order of everything that happened
+
+	throttled time.Time // the store throttles every call until then
+	told      int       // changes of the log that the streams have been given
+	writes    int       // commits so far: the order of everything that happened
 
 	bytes  bool // through the handlers' bytes
 	busy   bool // several journeys and more of everything, for a third of the customers
@@ -127,7 +129,7 @@ func newWorld(seed uint64, o Options) *World {
 	w.begin = beginnings[rng.IntN(len(beginnings))]
 	w.now = w.begin
 	w.store = memstore.New(func(string) time.Time { return w.now })
-	w.ses = &ses{w: w}
+	w.ses = &ses{w: w, perSecond: 14}
 	w.watch.init(w)
 	w.busy = rng.IntN(8) == 0
 	w.bytes = o.Bytes || o.Plan == nil && o.Scout == nil && rng.IntN(bytesOneIn) == 0
@@ -136,6 +138,7 @@ func newWorld(seed uint64, o Options) *World {
 	w.releases = w.choose(o.Journeys)
 	if o.Plan == nil && o.Scout == nil {
 		w.rates = swarm(rng)
+		w.ses.perSecond = []float64{14, 1}[rng.IntN(2)]
 	}
 	return w
 }
