@@ -193,10 +193,11 @@ func (p *person) chooses(what string, change preferences.Change, stands func(*co
 		defer func() { p.choosing-- }()
 		session := token.Cookie{Customer: p.key, Epoch: p.w.watch.epochs[p.key], Expires: p.w.now.Add(time.Hour).UnixMilli()}
 		err := i.prefs.Change(ctx, session, "en", change)
-		switch g, it := p.w.watch.gateOf(p.key); {
-		case errors.Is(err, preferences.ErrSession): // nobody knows her yet, or any more
-			return nil
-		case err == nil && others == 0 && mine == p.choices && it.E == session.Epoch && !stands(g):
+		if errors.Is(err, preferences.ErrSession) {
+			return nil // nobody knows her yet, or any more
+		}
+		alone := others == 0 && mine == p.choices
+		if g, it := p.w.watch.gateOf(p.key); err == nil && alone && it != nil && it.E == session.Epoch && !stands(g) {
 			p.w.violate(p.key, "what she chose (%s) was answered, and does not stand", what)
 		}
 		return err

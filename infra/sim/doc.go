@@ -27,8 +27,8 @@
 //   - Customers: two ids with one address, withdrawals by API and by link, pauses and
 //     topics turned off in the preference centre, bounces and complaints, purchases,
 //     erasures and returns, each at any instant, and on purpose between a worker's
-//     reads and its claim. Callers repeat calls. A
-//     marketer publishes another version while runs are under way.
+//     reads and its claim. Callers repeat calls. A marketer publishes another version
+//     while runs are under way.
 //   - Deployments: processes of two binaries side by side, the newer of which writes
 //     the next format. What the older one can't read it sets aside; once it is gone
 //     an operator has it told again. (There is one format yet: the newer binary's is
