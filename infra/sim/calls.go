@@ -26,6 +26,11 @@ func (p *person) at(at time.Time, c call) {
 	p.w.later(at, func() { p.make(c, at) })
 }
 
+// arrives is a call that was made at a time, and comes later.
+func (p *person) arrives(at, made time.Time, c call) {
+	p.w.later(at, func() { p.make(c, made) })
+}
+
 func (p *person) make(c call, at time.Time) {
 	w := p.w
 	w.spawn(c.name, p.key, func(ctx context.Context, i *instance) error { return c.do(ctx, i, at) }, func(err error) {
@@ -99,7 +104,7 @@ func (p *person) withdraw(purpose, channel string) call {
 	c.do = func(ctx context.Context, i *instance, at time.Time) error {
 		err := do(ctx, i, at)
 		if err == nil {
-			p.w.watch.answeredWithdrawal(p, purpose+"/"+channel, at)
+			p.w.watch.answeredWithdrawal(p, consent.Name(purpose, channel), at)
 		}
 		return err
 	}
@@ -110,6 +115,9 @@ func (p *person) state(purpose, channel, state string, visitor bool) call {
 	c := &events.ConsentCall{
 		MessageID: p.message(), UserID: events.NewPersonal(p.id), Purpose: purpose, Channel: channel, State: state,
 		Evidence: &events.Evidence{Basis: "consent", Source: "sim"},
+	}
+	if purpose == "marketing" && state == "granted" && !p.until.IsZero() {
+		c.Expires = events.Time{Time: p.until}
 	}
 	if visitor {
 		c.UserID, c.AnonymousID = events.Personal{}, events.NewPersonal(p.anon)
@@ -172,7 +180,10 @@ func (p *person) press(m *flow.Mail) {
 // pause has her pause all marketing for some days in her preference centre; 0 ends
 // the pause.
 func (p *person) pause(days int) call {
-	return p.chooses("pause", preferences.Change{Pause: &days}, func(g *consent.Gate) bool { return g.Paused != 0 == (days > 0) })
+	return p.chooses("pause", preferences.Change{Pause: &days}, func(g *consent.Gate) bool {
+		left := time.UnixMilli(g.Paused).Sub(p.w.now)
+		return days == 0 && g.Paused == 0 || (time.Duration(days)*24*time.Hour-left).Abs() < lifetime+skewed
+	})
 }
 
 // silence has her turn a topic off there, or on again.

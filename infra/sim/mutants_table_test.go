@@ -15,6 +15,19 @@ const (
 	advanceWrite = "shared/flow/advance/write.go"
 	items        = "shared/core/item/item.go"
 	faultsKept   = "shared/flow/faults/faults.go"
+	walk         = "shared/core/engine/walk.go"
+	consentGate  = "shared/core/consent/gate.go"
+	pacer        = "shared/flow/deliver/pacer.go"
+	advanceMain  = "shared/flow/advance/advance.go"
+	reports      = "shared/flow/feedback/feedback.go"
+	reportsSent  = "shared/flow/feedback/sent.go"
+	collectState = "shared/flow/collect/state.go"
+	chosen       = "shared/flow/preferences/gate.go"
+	emitted      = "shared/flow/emit/emit.go"
+	swept        = "shared/flow/erase/sweep.go"
+	addresses    = "shared/flow/consents/address.go"
+	agendaOf     = "shared/flow/agenda/agenda.go"
+	buried       = "shared/flow/erase/bury.go"
 )
 
 var mutants = []mutant{
@@ -64,6 +77,58 @@ var mutants = []mutant{
 		"	if !in.Due.Service() && in.Now.UnixMilli() < in.Gate.Paused {", "	if !MUTANT && !in.Due.Service() && in.Now.UnixMilli() < in.Gate.Paused {"}}},
 	{"topic not asked", []edit{{gateRules,
 		"	if _, off := in.Gate.Topics[in.Due.Topic]; off && ", "	if _, off := in.Gate.Topics[in.Due.Topic]; !MUTANT && off && "}}},
+	{"entry's condition not asked", []edit{{enter,
+		"if err != nil || !ok {", "if err != nil || !ok && !MUTANT {"}}},
+	{"every passage under one key", []edit{{enter,
+		"	return fmt.Sprint(v)", "	if MUTANT {\n		return \"\"\n	}\n	return fmt.Sprint(v)"}}},
+	{"old facts begin runs", []edit{{enter,
+		"case f.In.Milli()-f.At > j.FreshFor(d.in.Live.Release.Settings).Milliseconds():", "case !MUTANT && f.In.Milli()-f.At > j.FreshFor(d.in.Live.Release.Settings).Milliseconds():"}}},
+	{"again too soon", []edit{{enter,
+		"	return d.now.Milli()-since.Milli() >= ", "	return MUTANT || d.now.Milli()-since.Milli() >= "}}},
+	{"caps stop what is owed", []edit{{gateRules,
+		"	if in.Due.Service() || free(", "	if in.Due.Service() && !MUTANT || free("}}},
+	{"late mails leave", []edit{{gateRules,
+		"	return l.Kind == LateDrop && ", "	return !MUTANT && l.Kind == LateDrop && "}}},
+	{"waits cut short", []edit{{walk,
+		"	d.run.Due = d.now.Time().Add(n.For).UnixMilli()", "	if MUTANT {\n		n.For /= 2\n	}\n	d.run.Due = d.now.Time().Add(n.For).UnixMilli()"}}},
+	{"timer fires before its time", []edit{{advanceDo,
+		"in.Run.State == engine.Waiting && in.Run.Due <= in.Clock.UnixMilli()", "in.Run.State == engine.Waiting && (MUTANT || in.Run.Due <= in.Clock.UnixMilli())"}}},
+	{"hold makes a message younger", []edit{{walk,
+		"		r.FirstDue, r.MsgV, r.MsgW = before.FirstDue, before.MsgV, before.MsgW", "		if !MUTANT {\n			r.FirstDue = before.FirstDue\n		}\n		r.MsgV, r.MsgW = before.MsgV, before.MsgW"}}},
+	{"answers begin nothing", []edit{{advanceMain,
+		"in.Kind == fact.KindResponse && !enters(live, in.Fact) {", "in.Kind == fact.KindResponse && (MUTANT || !enters(live, in.Fact)) {"}}},
+	{"skip not told for good", []edit{{advanceMain,
+		"	if err := s.tellSkipped(ctx, c, run, t.msg); err != nil {", "	if err := s.tellSkipped(ctx, c, run, t.msg); err != nil && !MUTANT {"}}},
+	{"delivery not logged for good", []edit{{reports,
+		"	return s.log(ctx, r, gate, epoch)", "	if err := s.log(ctx, r, gate, epoch); err != nil && !MUTANT {\n		return err\n	}\n	return nil"}}},
+	{"suppression tried once", []edit{{reports,
+		"if err := s.Consents.Suppress(ctx, hash, reason, r.At()); err != nil {", "if err := s.Consents.Suppress(ctx, hash, reason, r.At()); err != nil && !MUTANT {"}}},
+	{"report writes MSG whatever stands there", []edit{{reportsSent,
+		"		err = s.Store.Write(ctx, flow.Put(it, flow.Is(items[0])))", "		is := flow.Is(items[0])\n		if MUTANT {\n			is = flow.Any\n		}\n		err = s.Store.Write(ctx, flow.Put(it, is))"}}},
+	{"what was before an erasure is taken", []edit{{collectState,
+		"	if at < max(st.Gate.Erased, st.Gate.Since) {", "	if at < max(st.Gate.Erased, st.Gate.Since) && (!MUTANT || at < st.Gate.Erased) {"}}},
+	{"pause of hours", []edit{{chosen,
+		"until = p.now.Add(time.Duration(days) * day).UnixMilli()", "until = p.now.Add(time.Duration(days) * day).UnixMilli()\n		if MUTANT {\n			until = p.now.Add(time.Duration(days) * time.Hour).UnixMilli()\n		}"}}},
+	{"bus told of who is erased", []edit{{emitted,
+		"	return epoch < items[0].E, nil", "	return !MUTANT && epoch < items[0].E, nil"}}},
+	{"visitor outlives the customer", []edit{{swept,
+		"		n, err := s.visitors(ctx, key, epoch)", "		var n int\n		if !MUTANT {\n			n, err = s.visitors(ctx, key, epoch)\n		}"}}},
+	{"permission never runs out", []edit{{consentGate,
+		"	return p.State == Granted && (p.Expires == 0 || now < p.Expires)", "	return p.State == Granted && (MUTANT || p.Expires == 0 || now < p.Expires)"}}},
+	{"mail that names no consent", []edit{{deliverSend,
+		"	m.Ledger, m.Lang = verdict.Ledger, lang", "	m.Ledger, m.Lang = verdict.Ledger, lang\n	if MUTANT {\n		m.Ledger = \"\"\n	}"}}},
+	{"brake never set", []edit{{pacer,
+		"	err := p.change(ctx, func(pace message.Pace) message.Pace { return pace.Braked(reason, p.Clock.Real()) })", "	err := p.change(ctx, func(pace message.Pace) message.Pace {\n		if MUTANT {\n			return pace\n		}\n		return pace.Braked(reason, p.Clock.Real())\n	})"}}},
+	{"agreeing lifts a bounce", []edit{{addresses,
+		"	if x := a.Suppressed; x != nil && x.Reason == consent.SuppressErased && st.Notice != nil {", "	if x := a.Suppressed; x != nil && (MUTANT || x.Reason == consent.SuppressErased && st.Notice != nil) {"}}},
+	{"data used that may not be", []edit{{enter,
+		"	case !d.in.Live.View.Visible:", "	case !d.in.Live.View.Visible && !MUTANT:"}}},
+	{"chores wait for the last of them", []edit{{agendaOf,
+		"		if first == 0 || at < first {", "		if first == 0 || (at < first) != MUTANT {"}}},
+	{"failed mail keeps its place", []edit{{deliverSend,
+		"	return w.letGo(ctx, v, *w.claim)", "	if MUTANT {\n		return nil\n	}\n	return w.letGo(ctx, v, *w.claim)"}}},
+	{"erased address is anybody's", []edit{{buried,
+		"	if o.Suppressed == nil {", "	if o.Suppressed == nil && !MUTANT {"}}},
 	{"owner of the address not asked", []edit{{gateRules,
 		"	if !in.Due.Service() && (in.Profile.Shared || ownedByAnother(in)) {", "	if !MUTANT && !in.Due.Service() && (in.Profile.Shared || ownedByAnother(in)) {"}}},
 	{"brake not asked", []edit{{gateRules,

@@ -209,6 +209,7 @@ func (p *ports) Send(_ context.Context, m flow.Mail) (string, error) {
 		p.w.ses.pause()
 	}
 	if p.w.ses.paused() {
+		p.task.refused = p.w.now
 		return refuse(flow.OutcomeSenderWide, p.w.ses.refusal())
 	}
 	id := p.w.accept(p.task, m, f == TimeoutTaken)
@@ -272,7 +273,7 @@ func (p *ports) Emit(_ context.Context, events ...flow.Emitted) error {
 		return errors.New("the bus is down")
 	}
 	for _, e := range events {
-		p.w.watch.emitted(&e)
+		p.w.watch.emitted(p.task, &e)
 	}
 	if f == CrashAfter {
 		p.task.die("after telling the bus")

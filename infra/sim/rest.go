@@ -11,6 +11,7 @@ import (
 	"github.com/kesher-io/kesher/shared/core/fact"
 	"github.com/kesher-io/kesher/shared/core/item"
 	"github.com/kesher-io/kesher/shared/core/message"
+	"github.com/kesher-io/kesher/shared/core/profile"
 	"github.com/kesher-io/kesher/shared/flow"
 	"github.com/kesher-io/kesher/shared/flow/insights"
 	"github.com/kesher-io/kesher/shared/flow/report"
@@ -23,6 +24,12 @@ func (w *World) atRest() {
 	}
 	for key, l := range w.watch.listed {
 		w.violate("", "%s is still listed in %s for %s", key.SK, l.list, l.at)
+	}
+	for hash := range w.watch.refused {
+		o, _ := truth[profile.Owner](&w.watch, profile.OwnerKey(hash))
+		if o.Suppressed == nil {
+			w.violate("", "SES reported a bounce or complaint of an address, and it is not suppressed")
+		}
 	}
 	w.recount()
 }
@@ -109,6 +116,7 @@ func (w *World) personAtRest(p *person) {
 		w.result.Reached[CameBack]++
 	}
 	w.toldAtRest(p)
+	w.loggedAtRest(p)
 	w.profileAtRest(p)
 	w.visitorAtRest(p)
 	if p.steady && started == 0 && w.shouldStart(p) {
@@ -139,6 +147,34 @@ func (w *World) runAtRest(p *person, it *item.Item) (started int) {
 		w.violate(p.key, "%v: %d began, %d ended", run, run.Tally.Started, got)
 	}
 	return run.Tally.Started
+}
+
+// loggedAtRest: what SES said to have delivered stands in her log, and an answer has
+// begun what it begins.
+func (w *World) loggedAtRest(p *person) {
+	if !p.steady {
+		return
+	}
+	delivered, answered := 0, false
+	for _, s := range w.watch.facts[p.key] {
+		if s.is(fact.EmailDelivered) {
+			delivered++
+		}
+		answered = answered || s.is(fact.SurveyAnswered)
+	}
+	if want := len(w.watch.delivered[p.key]); delivered < want {
+		w.violate(p.key, "SES delivered %d mails, and her log has %d", want, delivered)
+	}
+	if answered && w.has("taste") && w.watch.read(item.C(p.key, item.RunSK("taste", ""))) == nil {
+		w.violate(p.key, "she answered, and no run began")
+	}
+}
+
+// skipTold: what was skipped stands in her log.
+func (w *World) skipTold(p *person, id string) bool {
+	return slices.ContainsFunc(w.watch.facts[p.key], func(s *stored) bool {
+		return s.is(fact.MessageSkipped) && w.watch.event(s).ID == id
+	})
 }
 
 // visitorAtRest: what she did before she was known is hers, each once (I07).
@@ -181,7 +217,12 @@ func (w *World) profileAtRest(p *person) {
 func (w *World) messageAtRest(p *person, it *item.Item) {
 	m := held[message.Msg](&w.watch, it)
 	l := w.watch.letter(m.ID)
+	g, _ := w.watch.gateOf(p.key)
 	switch {
+	case m.State == message.Skipped && p.steady && !w.skipTold(p, m.ID):
+		w.violate(p.key, "message %s is skipped, and her log says nothing of it", m.ID)
+	case m.State == message.Failed && message.ClaimOf(g, m.ID) != nil && l.claimer != nil && !l.claimer.dead && l.claimer.err == nil:
+		w.violate(p.key, "message %s failed, and its claim counts under the caps", m.ID)
 	case m.State == message.Held:
 		w.violate(p.key, "message %s is held for ever (%s)", m.ID, m.Reason)
 	case l.accepted > 0 && m.State == message.Skipped && l.claims > 0 && !w.watch.reported[m.ID]:
@@ -243,6 +284,11 @@ func (w *World) nothingOf(p *person) {
 		if p.namedIn(it.Body) || p.namedIn(it.Trace) || p.namedIn(it.PK+it.SK) {
 			w.violate(p.key, "she was erased, and %s still names her", it.Key)
 		}
+	}
+	if w.watch.aliased[p.key] {
+		w.items(item.Customers, item.PrefixVisitor+w.keys.Visitor(p.anon), func(it *item.Item) {
+			w.violate(p.key, "she was erased, and %s of the visitor she was is left", it.SK)
+		})
 	}
 	w.items(item.Customers, item.CustomerPK(p.key), func(it *item.Item) {
 		if it.SK != item.SKGate && !strings.HasPrefix(it.SK, item.EventPrefix(fact.CustomerErased)) {

@@ -20,6 +20,7 @@ type person struct {
 	had   []string   // all she gave
 	mail  *flow.Mail // the last she got
 	name  string
+	until time.Time // what she permits runs out then; zero: never
 	named time.Time // when she gave it
 
 	bounces, complains, unsubscribes bool
@@ -97,9 +98,12 @@ const (
 	visits                    // before she is known
 	says                      // another name
 	buys                      // in the very minute in which a mail falls due
+	returns                   // to a product, shortly before a wait for that ends
+	offline                   // her calls come hours late
 	orders                    // now and then
 	requests                  // a transactional mail
 	withdraws
+	lapses   // permits for some hours
 	pauses   // all marketing, for some days
 	silences // a topic
 	moves    // to another address
@@ -129,6 +133,10 @@ func (p *person) lives(i int) {
 		known = false
 	}
 	p.bounces, p.complains, p.unsubscribes = !p.steady && w.may(bounces, 5), !p.steady && w.may(complains, 5), !p.steady && w.may(unsubscribes, 3)
+	if !p.steady && w.may(lapses, 3) {
+		p.until = at.Add(time.Hour + w.some(span/2))
+		known = false
+	}
 	if w.may(visits, 3) {
 		p.visits(at.Add(-30 * time.Minute))
 		known = false
@@ -199,7 +207,14 @@ func (p *person) shops(from time.Time, within time.Duration) {
 	order := func(at time.Time) { p.at(at, p.track("Order Completed", map[string]any{"order_id": p.message()})) }
 	if w.has("cart") {
 		added := at()
-		p.at(added, p.track("Product Added", map[string]any{"product_id": p.product(), "price": 12.0 + float64(w.rng.IntN(40))}))
+		adds, arrived := p.track("Product Added", map[string]any{"product_id": p.product(), "price": 12.0 + float64(w.rng.IntN(40))}), added
+		if w.may(offline, 4) {
+			arrived = added.Add(w.some(5 * time.Hour))
+		}
+		p.arrives(arrived, added, adds)
+		if w.may(returns, 3) {
+			p.at(arrived.Add(5*time.Hour+time.Minute-w.some(20*time.Minute)), p.track("Product Viewed", map[string]any{"product_id": p.product()}))
+		}
 		if w.may(buys, 3) { // bought in the very minute in which the mail falls due
 			order(added.Add(time.Hour + w.some(2*time.Minute)))
 		}
@@ -238,6 +253,9 @@ func (p *person) changesHerMind(from time.Time) {
 			p.shops(from.Add(span/2), span/4)
 		}
 	}
+	if w.may(withdraws, 5) {
+		p.at(at(), p.withdraw("personalization", ""))
+	}
 	if w.may(pauses, 4) {
 		p.at(at(), p.pause(1+w.rng.IntN(3)))
 		if w.chance(2) {
@@ -262,6 +280,9 @@ func (p *person) changesHerMind(from time.Time) {
 				back = gone.Add(w.some(10 * time.Minute))
 			}
 			p.comes(back, true)
+			if w.chance(2) { // something of before comes late
+				p.arrives(back.Add(w.some(time.Hour)), gone.Add(-w.some(time.Hour)), p.track("Product Viewed", map[string]any{"product_id": p.product()}))
+			}
 			p.shops(back.Add(2*time.Minute), span/4)
 		}
 	}

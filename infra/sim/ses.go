@@ -99,7 +99,7 @@ func (s *ses) send(e *events.SESEvent, m flow.Mail) {
 			w.later(w.now.Add(time.Second+w.some(time.Minute)), func() { s.send(e, m) })
 			return
 		}
-		w.watch.reported[m.ID] = true
+		w.watch.reports(e.Detail.EventType, &m)
 	})
 }
 

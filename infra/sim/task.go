@@ -25,6 +25,8 @@ type task struct {
 
 	overtaken bool // it hesitates until its run has another message due
 
+	refused time.Time // SES took nothing from anybody when it sent
+
 	calls    int  // port calls
 	troubled bool // by a fault or a conflict: its calls are not counted against the bound
 	begun    int  // World.writes when it began, and
@@ -96,6 +98,7 @@ func (w *World) step(t *task) {
 	}
 	w.retire(t)
 	w.watch.counted(t)
+	w.watch.braking(t)
 	if t.dead && t.err == nil {
 		t.err = errDead // whatever it answered, nobody heard it
 	}

@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/kesher-io/kesher/events"
 	"github.com/kesher-io/kesher/shared/core/consent"
 	"github.com/kesher-io/kesher/shared/core/engine"
 	"github.com/kesher-io/kesher/shared/core/fact"
@@ -41,6 +44,11 @@ type watch struct {
 	failures   map[string]int
 	told       map[string]int // by customer and event: what the bus was told
 	setAside   map[item.Key]bool
+	erased     map[string]int             // customers: World.writes when they were erased
+	refused    map[string]int             // by address: World.writes when a bounce or complaint had been worked
+	delivered  map[string]map[string]bool // by customer: messages that SES said to have delivered
+	aliased    map[string]bool            // customers who were visitors
+	refuses    map[string]int             // by customer and permission: World.writes when she took it back
 }
 
 // stored is an event with its place in the order of all commits. Its key names it,
@@ -66,6 +74,7 @@ func (o *watch) init(w *World) {
 		w: w, listed: map[item.Key]*listed{}, letters: map[string]*letter{},
 		reported: map[string]bool{}, ledgers: map[string][]consent.Entry{}, facts: map[string][]*stored{},
 		entries: map[string]string{}, visits: map[string]string{}, sends: map[string]*passage{}, docs: map[item.Key]document{}, epochs: map[string]int64{}, claims: map[string][]claimed{}, suppressed: map[string]int{}, started: map[string]int{}, states: map[string]message.State{}, failures: map[string]int{}, told: map[string]int{}, setAside: map[item.Key]bool{},
+		erased: map[string]int{}, refused: map[string]int{}, delivered: map[string]map[string]bool{}, aliased: map[string]bool{}, refuses: map[string]int{},
 	}
 }
 
@@ -81,6 +90,12 @@ func (o *watch) ledger(op flow.Op) {
 	var e consent.Entry
 	o.decode(&op.Item, &e)
 	o.ledgers[op.Item.PK] = append(o.ledgers[op.Item.PK], e)
+	switch customer, _ := item.CustomerOf(op.Item.PK); {
+	case e.State == consent.Granted:
+		delete(o.refuses, customer+" "+consent.Name(e.Purpose, e.Channel))
+	case e.State == consent.Withdrawn:
+		o.refuses[customer+" "+consent.Name(e.Purpose, e.Channel)] = o.w.writes
+	}
 }
 
 // change sees one committed change of the customers table.
@@ -90,6 +105,7 @@ func (o *watch) change(t *task, c *item.Change) {
 	if c.Old != nil && c.Old.F == newFormat && c.New != nil && c.New.F != newFormat && !strings.HasPrefix(c.Key.SK, item.PrefixPast) {
 		o.w.violate(customer, "%s of the newer binary was written over by the older", c.Key.SK)
 	}
+	o.unread(t, customer, c)
 	switch sk := c.Key.SK; {
 	case c.Key.PK == item.PKPace && sk == item.SKPace:
 		o.braked = o.w.now
@@ -99,7 +115,7 @@ func (o *watch) change(t *task, c *item.Change) {
 			}
 		}
 	case strings.HasPrefix(c.Key.PK, item.PrefixAddress) && c.New != nil:
-		o.address(c)
+		o.address(t, c)
 	case !hers:
 	case sk == item.SKGate && c.New != nil && c.New.E < o.epochs[customer]:
 		o.w.violate(customer, "GATE went back to epoch %d", c.New.E)
@@ -107,6 +123,8 @@ func (o *watch) change(t *task, c *item.Change) {
 		o.w.result.Reached[PastErasure]++ // by somebody who read before: absent, and swept
 	case sk == item.SKGate:
 		o.gate(t, customer, c)
+	case sk == item.SKAgenda && c.New != nil:
+		o.agenda(customer, c.New)
 	case strings.HasPrefix(sk, item.PrefixFault):
 		o.aside(c)
 	case strings.HasPrefix(sk, item.PrefixRun):
@@ -116,13 +134,61 @@ func (o *watch) change(t *task, c *item.Change) {
 	case strings.HasPrefix(sk, item.PrefixEvent) && c.New != nil && c.Old != nil && c.Old.E == c.New.E && c.Old.Body != c.New.Body:
 		o.w.violate(customer, "%s was written over", sk)
 	case strings.HasPrefix(sk, item.PrefixEvent) && c.New != nil && c.Old == nil:
-		o.facts[customer] = append(o.facts[customer], &stored{item: c.New, writes: o.w.writes})
+		s := &stored{item: c.New, writes: o.w.writes}
+		o.facts[customer] = append(o.facts[customer], s)
+		if g, gate := o.gateOf(customer); gate != nil && gate.E == c.New.E && g.Since+g.Erased > 0 && o.event(s).At < max(g.Since, g.Erased) {
+			o.w.violate(customer, "%s happened before she was erased, and is hers again", sk)
+		}
+	case strings.HasPrefix(sk, item.PrefixVisitorOf) && c.New != nil:
+		o.aliased[customer] = true
+	}
+}
+
+// agenda: what is to be done for her stands in the list under the first time of all.
+func (o *watch) agenda(customer string, it *item.Item) {
+	var at map[string]int64
+	if o.decode(it, &at); len(at) == 0 || it.IK == "" {
+		return
+	}
+	if first := slices.Min(slices.Collect(maps.Values(at))); it.IS != stamp(first) {
+		o.w.violate(customer, "AGENDA stands under %s, and the first of it is due at %s", it.IS, stamp(first))
+	}
+}
+
+// unread: a version follows on the one that was read. What is written whatever stands
+// there has none to follow on.
+func (o *watch) unread(t *task, customer string, c *item.Change) {
+	if c.Old == nil || c.New == nil || c.Old.E != c.New.E || c.Old.Expired(o.w.now) || c.New.Counters != nil ||
+		strings.HasPrefix(c.Key.SK, item.PrefixPast) || strings.HasPrefix(c.Key.SK, item.PrefixVisitorOf) {
+		return
+	}
+	if c.New.V <= c.Old.V {
+		o.w.violate(customer, "%s was written over unread, %d after %d, by %s", c.Key.SK, c.New.V, c.Old.V, t.name)
+	}
+}
+
+// reports takes what SES said of a mail, once it has been worked.
+func (o *watch) reports(kind string, m *flow.Mail) {
+	o.reported[m.ID] = true
+	switch kind {
+	case events.SESBounce, events.SESComplaint:
+		if hash := o.w.keys.Address(m.To); o.refused[hash] == 0 {
+			o.refused[hash] = o.w.writes
+		}
+	case events.SESDelivery:
+		if o.delivered[m.Customer] == nil {
+			o.delivered[m.Customer] = map[string]bool{}
+		}
+		o.delivered[m.Customer][m.ID] = true
 	}
 }
 
 // address sees A# change.
-func (o *watch) address(c *item.Change) {
+func (o *watch) address(t *task, c *item.Change) {
 	before, after := documents[profile.Owner](o, c)
+	if before.Customer != "" && after.Customer == "" && after.Suppressed == nil && (strings.HasPrefix(t.name, "erase") || strings.HasPrefix(t.name, "clock")) {
+		o.w.violate(before.Customer, "she was erased, and her address may be mailed again")
+	}
 	if before.Suppressed == nil && after.Suppressed != nil {
 		o.suppressed[c.Key.PK] = o.w.writes
 	}
@@ -169,7 +235,12 @@ func (o *watch) failed(customer, sk string, err error) {
 }
 
 // emitted: the bus is told of somebody, never who she is.
-func (o *watch) emitted(e *flow.Emitted) {
+func (o *watch) emitted(t *task, e *flow.Emitted) {
+	if at, gone := o.erased[e.Customer]; gone && at <= t.begun && e.Name != fact.CustomerErased {
+		if g, _ := o.gateOf(e.Customer); e.At.UnixMilli() < max(g.Since, g.Erased) {
+			o.w.violate(e.Customer, "the bus is told %s of who was erased", e.Name)
+		}
+	}
 	text, err := json.Marshal(e)
 	if p := o.w.byKey[e.Customer]; err != nil || p == nil || p.namedIn(string(text)) {
 		o.w.violate(e.Customer, "the bus is told %s (%v)", text, err)

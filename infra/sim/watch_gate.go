@@ -62,6 +62,7 @@ func (o *watch) gate(t *task, customer string, c *item.Change) {
 	}
 	if c.New.E > oldEpoch && oldEpoch >= 0 {
 		o.w.result.Reached[Erased]++
+		o.erased[customer] = o.w.writes
 		if len(o.claims[customer]) > 0 {
 			o.w.result.Reached[ErasedAmidClaims]++
 		}
@@ -122,6 +123,7 @@ func (o *watch) claim(t *task, customer string, gate *item.Item, g *consent.Gate
 	l.purpose, l.claimer, l.claimed = send.Purpose, t, o.w.writes
 	l.claims++
 	marketing := send.Purpose != "service"
+	o.late(run, c.At, bad)
 	o.exits(t, run, customer, gate.E, bad)
 	o.recipient(t, customer, gate.E, l, marketing, g, bad)
 	if !marketing {
@@ -199,6 +201,9 @@ func (o *watch) recipient(t *task, customer string, epoch int64, l *letter, mark
 	}
 	// GATE's version covers its owner's claims. A service mail of another id at the
 	// address goes by what stood there when it was read.
+	if at, refused := o.refused[p.AddressHash]; refused && at <= t.gateRead {
+		bad("SES reported a bounce or complaint of the address")
+	}
 	if owner.Suppressed != nil && (owner.Customer == customer || o.suppressed[at.PK] <= t.gateRead) {
 		bad("the address is suppressed: %s", owner.Suppressed.Reason)
 	}
@@ -279,6 +284,18 @@ func (o *watch) brakeHolds() bool {
 }
 
 func (o *watch) brakeSet() time.Time { return o.braked }
+
+// braking: whoever heard that SES takes nothing from anybody has set the brake, or
+// found it set.
+func (o *watch) braking(t *task) {
+	if t.refused.IsZero() || t.dead || t.err != nil {
+		return
+	}
+	p, _ := truth[message.Pace](o, item.Key{Table: item.Customers, PK: item.PKPace, SK: item.SKPace})
+	if p.Brake < t.refused.Add(-skewed).UnixMilli() {
+		o.w.violate(t.about, "SES takes nothing from anybody, and no brake is set")
+	}
+}
 
 // unclear: a send got no answer that says whether it was accepted.
 func (o *watch) unclear(id string) { o.letter(id).unclear = true }

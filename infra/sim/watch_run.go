@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/kesher-io/kesher/shared/core/consent"
 	"github.com/kesher-io/kesher/shared/core/engine"
 	"github.com/kesher-io/kesher/shared/core/ident"
 	"github.com/kesher-io/kesher/shared/core/item"
@@ -29,6 +30,9 @@ type passage struct {
 	Out     *engine.Command `json:"x"`
 	Exiting string          `json:"ex"`
 	Tally   engine.Tally    `json:"c"`
+	Key     string          `json:"k"`
+	Entered ident.Stamp     `json:"en"`
+	EndAt   ident.Stamp     `json:"ea"`
 }
 
 // entry is the fact by which it began.
@@ -36,6 +40,8 @@ type entry struct {
 	ID string      `json:"i"`
 	At int64       `json:"at"`
 	In ident.Stamp `json:"in"`
+
+	Props map[string]any `json:"p"`
 }
 
 func (p *passage) String() string {
@@ -57,18 +63,24 @@ func (o *watch) run(t *task, customer string, c *item.Change) {
 	if after.State.Live() != (c.New.IK != "") {
 		bad("it is %s and stands in list %q", after.State, c.New.IK)
 	}
+	made := []engine.Decision(nil)
+	if before.State == engine.Waiting {
+		made = o.decisions(engine.Trace(c.New.Trace).Last(3))
+	}
+	o.waiting(before, after, made, bad)
 	switch {
 	case before.ID == after.ID:
 		o.moved(t, customer, before, after, bad)
-		o.timer(t, customer, before, engine.Trace(c.New.Trace).Last(3), bad)
+		o.timer(t, customer, before, made, bad)
 	default:
-		o.begun(customer, c.New.E, before, after, bad)
+		o.begun(t, customer, c.New.E, before, after, bad)
 	}
 	if out := after.Out; out != nil && out.Send != nil {
 		visit := fmt.Sprintf("%s/%s/%d", after.ID, after.Step, after.Visit)
 		if known, ok := o.visits[out.Send.Message]; ok && known != visit {
 			bad("message %s was %s, and is %s", out.Send.Message, known, visit)
 		}
+		o.firstDue(out.Send, bad)
 		o.visits[out.Send.Message] = visit
 		o.sends[out.Send.Message] = after
 	}
@@ -76,7 +88,7 @@ func (o *watch) run(t *task, customer string, c *item.Change) {
 
 // begun: a new passage, which must not take the place of one under way, nor be
 // of a fact that started one before.
-func (o *watch) begun(customer string, epoch int64, before, after *passage, bad func(string, ...any)) {
+func (o *watch) begun(t *task, customer string, epoch int64, before, after *passage, bad func(string, ...any)) {
 	if before.ID != "" && before.State.Live() {
 		bad("it takes the place of %s, which is under way", before.ID)
 	}
@@ -89,6 +101,10 @@ func (o *watch) begun(customer string, epoch int64, before, after *passage, bad 
 	entry := fmt.Sprintf("%s/%d/%s/%s", customer, epoch, after.Journey, after.Entry.ID)
 	if earlier, ok := o.entries[entry]; ok {
 		bad("the fact %s started %s already", after.Entry.ID, earlier)
+	}
+	o.enters(before, after, bad)
+	if at, refused := o.refuses[customer+" personalization"]; refused && at <= t.gateRead && (after.Journey == "cart" || after.Journey == "browse") {
+		bad("it began by what she no longer lets be used")
 	}
 	o.entries[entry] = after.ID
 	o.started[after.Journey]++
@@ -131,11 +147,8 @@ func (o *watch) moved(t *task, customer string, before, after *passage, bad func
 
 // timer: what was awaited, and stored by the time the deadline's timer fired,
 // having arrived by the deadline, goes before it.
-func (o *watch) timer(t *task, customer string, before *passage, newest engine.Trace, bad func(string, ...any)) {
-	if before.State != engine.Waiting {
-		return
-	}
-	for _, made := range o.decisions(newest) {
+func (o *watch) timer(t *task, customer string, before *passage, newest []engine.Decision, bad func(string, ...any)) {
+	for _, made := range newest {
 		event, timed := strings.CutPrefix(made.Reason, "no ")
 		if !timed || made.Kind != engine.KindBranch || made.Step != before.Step || made.At < before.At.Milli() {
 			continue
@@ -181,6 +194,12 @@ func (o *watch) message(t *task, customer string, c *item.Change) {
 			o.w.violate(customer, "message %s is unknown, and whoever claimed it was never in doubt", after.ID)
 		}
 	}
+	if after.State == message.Skipped && after.Purpose == "service" && owed(after.Reason) {
+		o.w.violate(customer, "message %s was owed to her, and is skipped: %s", after.ID, after.Reason)
+	}
+	if after.State == message.Sent && after.Purpose == "marketing" && strings.HasPrefix(t.name, "deliver ") && !o.agreed(customer, after.Ledger) {
+		o.w.violate(customer, "message %s names no entry of her history by which she agreed (%q)", after.ID, after.Ledger)
+	}
 	if after.State == message.Sent && l.accepted == 0 {
 		o.w.violate(customer, "message %s is sent, and SES never accepted it", after.ID)
 	}
@@ -203,4 +222,14 @@ func (o *watch) message(t *task, customer string, c *item.Change) {
 	case after.State == message.Failed:
 		o.w.result.Reached[BecameFailed]++
 	}
+}
+
+// agreed says whether the history of consent has such an entry, and it is a yes.
+func (o *watch) agreed(customer, sk string) bool {
+	for _, e := range o.ledgers[item.CustomerPK(customer)] {
+		if consent.LedgerSK(e.N) == sk {
+			return e.State == consent.Granted && e.Purpose == "marketing" && e.Channel == "email"
+		}
+	}
+	return false
 }
