@@ -51,7 +51,7 @@ func (w Writer) Remind(ctx context.Context, customer string, epoch int64, kind s
 }
 
 // Postpone makes kind due at a time, whenever it was due before: what a chore
-// calls that is not finished.
+// calls that is not finished, and who has more for it to do.
 func (w Writer) Postpone(ctx context.Context, customer string, epoch int64, kind string, at time.Time) error {
 	return w.change(ctx, customer, epoch, func(a Agenda) bool {
 		a[kind] = at.UnixMilli()

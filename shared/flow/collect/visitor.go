@@ -128,8 +128,10 @@ func (w *work) copyNowAndLater(ctx context.Context, v *state, a alias) error {
 	return w.remindCopies(ctx)
 }
 
+// remindCopies has it all copied once more when the facts of this identify have come,
+// too: an earlier one's chore would be over by then.
 func (w *work) remindCopies(ctx context.Context) error {
-	return w.agenda().Remind(ctx, w.st.key, w.st.Epoch, agenda.Copies, w.st.now.Add(again))
+	return w.agenda().Postpone(ctx, w.st.key, w.st.Epoch, agenda.Copies, w.st.now.Add(again))
 }
 
 // mergeConsent lets what the visitor stated since the last merge bind the

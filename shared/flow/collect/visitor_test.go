@@ -54,6 +54,19 @@ func TestI07FactsRacingTheMergeAreNeitherLostNorDoubled(t *testing.T) {
 	}
 }
 
+// A second browser is hers within the minute of the first: its late facts find the
+// chore still to be done.
+func TestI07EachIdentifyIsGivenItsMinute(t *testing.T) {
+	f := setup(t)
+	f.taken(server, `{"type":"identify","userId":"u1","anonymousId":"a1"}`)
+	f.clock.Advance(50 * time.Second)
+	f.taken(server, `{"type":"identify","userId":"u1","anonymousId":"a2"}`)
+	agenda := map[string]int64{}
+	if f.doc(f.pk("u1"), item.SKAgenda, &agenda); agenda["copies"] != f.clock.Now("").Add(time.Minute).UnixMilli() {
+		t.Fatalf("due %s, want a minute after the second", time.UnixMilli(agenda["copies"]).UTC())
+	}
+}
+
 // Whatever their names: of more facts than an identify copies, the newest come
 // over, in the order of their times, and the others are counted.
 func TestOfTooManyFactsTheNewestBecomeHers(t *testing.T) {
