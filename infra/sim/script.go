@@ -274,6 +274,9 @@ func (p *person) changesHerMind(from time.Time) {
 	if w.may(goes, 5) {
 		gone := at()
 		p.at(gone, p.erase())
+		if w.chance(2) { // whose record comes when she is gone
+			p.at(gone.Add(-w.some(time.Second)), p.track("Order Completed", map[string]any{"order_id": p.message()}))
+		}
 		if w.chance(2) {
 			back := later()
 			if w.chance(2) { // before the sweep of what was under way

@@ -102,6 +102,9 @@ func (o *watch) begun(t *task, customer string, epoch int64, before, after *pass
 	if earlier, ok := o.entries[entry]; ok {
 		bad("the fact %s started %s already", after.Entry.ID, earlier)
 	}
+	if g, _ := o.gateOf(customer); g.Erased != 0 && o.erased[customer] <= t.gateRead {
+		bad("it began, and she is erased")
+	}
 	o.enters(before, after, bad)
 	if at, refused := o.refuses[customer+" personalization"]; refused && at <= t.gateRead && (after.Journey == "cart" || after.Journey == "browse") {
 		bad("it began by what she no longer lets be used")
