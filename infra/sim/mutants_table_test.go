@@ -90,7 +90,7 @@ var mutants = []mutant{
 	{"late mails leave", []edit{{gateRules,
 		"	return l.Kind == LateDrop && ", "	return !MUTANT && l.Kind == LateDrop && "}}},
 	{"waits cut short", []edit{{walk,
-		"	d.run.Due = d.now.Time().Add(n.For).UnixMilli()", "	if MUTANT {\n		n.For /= 2\n	}\n	d.run.Due = d.now.Time().Add(n.For).UnixMilli()"}}},
+		"	d.run.Due = d.now.Time().Add(n.For).UnixMilli()", "	d.run.Due = d.now.Time().Add(n.For).UnixMilli()\n	if MUTANT {\n		d.run.Due -= n.For.Milliseconds() / 2\n	}"}}},
 	{"timer fires before its time", []edit{{advanceDo,
 		"in.Run.State == engine.Waiting && in.Run.Due <= in.Clock.UnixMilli()", "in.Run.State == engine.Waiting && (MUTANT || in.Run.Due <= in.Clock.UnixMilli())"}}},
 	{"hold makes a message younger", []edit{{walk,

@@ -25,7 +25,7 @@ func (w *World) atRest() {
 	for key, l := range w.watch.listed {
 		w.violate("", "%s is still listed in %s for %s", key.SK, l.list, l.at)
 	}
-	for hash := range w.watch.refused {
+	for hash := range w.watch.bounced {
 		o, _ := truth[profile.Owner](&w.watch, profile.OwnerKey(hash))
 		if o.Suppressed == nil {
 			w.violate("", "SES reported a bounce or complaint of an address, and it is not suppressed")

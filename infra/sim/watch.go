@@ -45,10 +45,10 @@ type watch struct {
 	told       map[string]int // by customer and event: what the bus was told
 	setAside   map[item.Key]bool
 	erased     map[string]int             // customers: World.writes when they were erased
-	refused    map[string]int             // by address: World.writes when a bounce or complaint had been worked
+	bounced    map[string]int             // by address: World.writes when a bounce or complaint had been worked
 	delivered  map[string]map[string]bool // by customer: messages that SES said to have delivered
 	aliased    map[string]bool            // customers who were visitors
-	refuses    map[string]int             // by customer and permission: World.writes when she took it back
+	withdrawn  map[string]int             // by customer and permission: World.writes when she took it back
 }
 
 // stored is an event with its place in the order of all commits. Its key names it,
@@ -74,7 +74,7 @@ func (o *watch) init(w *World) {
 		w: w, listed: map[item.Key]*listed{}, letters: map[string]*letter{},
 		reported: map[string]bool{}, ledgers: map[string][]consent.Entry{}, facts: map[string][]*stored{},
 		entries: map[string]string{}, visits: map[string]string{}, sends: map[string]*passage{}, docs: map[item.Key]document{}, epochs: map[string]int64{}, claims: map[string][]claimed{}, suppressed: map[string]int{}, started: map[string]int{}, states: map[string]message.State{}, failures: map[string]int{}, told: map[string]int{}, setAside: map[item.Key]bool{},
-		erased: map[string]int{}, refused: map[string]int{}, delivered: map[string]map[string]bool{}, aliased: map[string]bool{}, refuses: map[string]int{},
+		erased: map[string]int{}, bounced: map[string]int{}, delivered: map[string]map[string]bool{}, aliased: map[string]bool{}, withdrawn: map[string]int{},
 	}
 }
 
@@ -92,9 +92,9 @@ func (o *watch) ledger(op flow.Op) {
 	o.ledgers[op.Item.PK] = append(o.ledgers[op.Item.PK], e)
 	switch customer, _ := item.CustomerOf(op.Item.PK); {
 	case e.State == consent.Granted:
-		delete(o.refuses, customer+" "+consent.Name(e.Purpose, e.Channel))
+		delete(o.withdrawn, customer+" "+consent.Name(e.Purpose, e.Channel))
 	case e.State == consent.Withdrawn:
-		o.refuses[customer+" "+consent.Name(e.Purpose, e.Channel)] = o.w.writes
+		o.withdrawn[customer+" "+consent.Name(e.Purpose, e.Channel)] = o.w.writes
 	}
 }
 
@@ -172,8 +172,8 @@ func (o *watch) reports(kind string, m *flow.Mail) {
 	o.reported[m.ID] = true
 	switch kind {
 	case events.SESBounce, events.SESComplaint:
-		if hash := o.w.keys.Address(m.To); o.refused[hash] == 0 {
-			o.refused[hash] = o.w.writes
+		if hash := o.w.keys.Address(m.To); o.bounced[hash] == 0 {
+			o.bounced[hash] = o.w.writes
 		}
 	case events.SESDelivery:
 		if o.delivered[m.Customer] == nil {

@@ -201,7 +201,7 @@ func (o *watch) recipient(t *task, customer string, epoch int64, l *letter, mark
 	}
 	// GATE's version covers its owner's claims. A service mail of another id at the
 	// address goes by what stood there when it was read.
-	if at, refused := o.refused[p.AddressHash]; refused && at <= t.gateRead {
+	if at, refused := o.bounced[p.AddressHash]; refused && at <= t.gateRead {
 		bad("SES reported a bounce or complaint of the address")
 	}
 	if owner.Suppressed != nil && (owner.Customer == customer || o.suppressed[at.PK] <= t.gateRead) {

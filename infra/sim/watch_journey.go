@@ -40,10 +40,11 @@ func (o *watch) enters(before, after *passage, bad func(string, ...any)) {
 	}
 }
 
-// waits are how long a step waits, by journey and step.
+// waits are how long a step waits, by journey and step, before another version is
+// published.
 var waits = map[string]time.Duration{
-	"cart wait": time.Hour, "cart wait-for-product-viewed": 4 * time.Hour, "browse wait": 30 * time.Minute,
-	"taste wait-for-product-added": 24 * time.Hour, "welcome wait": 2 * time.Hour, "keen wait": 10 * time.Minute,
+	"cart wait-1h": time.Hour, "cart wait-for-product-viewed": 4 * time.Hour, "browse wait-30m": 30 * time.Minute,
+	"taste wait-for-product-added": 24 * time.Hour, "welcome wait-2h": 2 * time.Hour, "keen wait-10m": 10 * time.Minute,
 }
 
 // waiting: a step waits as long as it says, and no timer fires before its time.

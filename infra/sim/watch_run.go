@@ -106,7 +106,7 @@ func (o *watch) begun(t *task, customer string, epoch int64, before, after *pass
 		bad("it began, and she is erased")
 	}
 	o.enters(before, after, bad)
-	if at, refused := o.refuses[customer+" personalization"]; refused && at <= t.gateRead && (after.Journey == "cart" || after.Journey == "browse") {
+	if at, refused := o.withdrawn[customer+" personalization"]; refused && at <= t.gateRead && (after.Journey == "cart" || after.Journey == "browse") {
 		bad("it began by what she no longer lets be used")
 	}
 	o.entries[entry] = after.ID
