@@ -136,8 +136,10 @@ func (o *watch) change(t *task, c *item.Change) {
 	case strings.HasPrefix(sk, item.PrefixEvent) && c.New != nil && c.Old == nil:
 		s := &stored{item: c.New, writes: o.w.writes}
 		o.facts[customer] = append(o.facts[customer], s)
-		if g, gate := o.gateOf(customer); gate != nil && gate.E == c.New.E && g.Since+g.Erased > 0 && o.event(s).At < max(g.Since, g.Erased) {
-			o.w.violate(customer, "%s happened before she was erased, and is hers again", sk)
+		if _, gone := o.erased[customer]; gone {
+			if g, gate := o.gateOf(customer); gate.E == c.New.E && o.event(s).At < max(g.Since, g.Erased) {
+				o.w.violate(customer, "%s happened before she was erased, and is hers again", sk)
+			}
 		}
 	case strings.HasPrefix(sk, item.PrefixVisitorOf) && c.New != nil:
 		o.aliased[customer] = true

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/kesher-io/kesher/shared/core/engine"
+	"github.com/kesher-io/kesher/shared/core/item"
 	"github.com/kesher-io/kesher/shared/core/journey"
 )
 
@@ -13,21 +14,27 @@ import (
 
 // enters: a run begins by what its entry asks for, which is not old, and not again
 // too soon.
-func (o *watch) enters(before, after *passage, bad func(string, ...any)) {
+func (o *watch) enters(it *item.Item, before, after *passage, bad func(string, ...any)) {
 	if late := after.Entry.In.Time().Sub(time.UnixMilli(after.Entry.At)); late > time.Hour && !journey.IsBuiltin(after.Journey) {
 		bad("it began by what arrived %s late", late)
 	}
+	var by struct {
+		Entry struct {
+			Props map[string]any `json:"p"`
+		} `json:"e"`
+	}
+	o.decode(it, &by)
 	again := before.ID != ""
 	switch after.Journey {
 	case "cart":
-		if price, _ := after.Entry.Props["price"].(float64); price < 20 {
+		if price, _ := by.Entry.Props["price"].(float64); price < 20 {
 			bad("it began by a product of %v", price)
 		}
 		if again && after.Entered.Time().Sub(before.EndAt.Time()) < 24*time.Hour {
 			bad("it began again within a day of its end")
 		}
 	case "browse":
-		if product := fmt.Sprint(after.Entry.Props["product_id"]); after.Key != product {
+		if product := fmt.Sprint(by.Entry.Props["product_id"]); after.Key != product {
 			bad("it is about %q, and began by %q", after.Key, product)
 		}
 		if again && after.Entered.Time().Sub(before.Entered.Time()) < 6*time.Hour {

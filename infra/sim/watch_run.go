@@ -40,8 +40,6 @@ type entry struct {
 	ID string      `json:"i"`
 	At int64       `json:"at"`
 	In ident.Stamp `json:"in"`
-
-	Props map[string]any `json:"p"`
 }
 
 func (p *passage) String() string {
@@ -73,7 +71,7 @@ func (o *watch) run(t *task, customer string, c *item.Change) {
 		o.moved(t, customer, before, after, bad)
 		o.timer(t, customer, before, made, bad)
 	default:
-		o.begun(t, customer, c.New.E, before, after, bad)
+		o.begun(t, customer, c.New, before, after, bad)
 	}
 	if out := after.Out; out != nil && out.Send != nil {
 		visit := fmt.Sprintf("%s/%s/%d", after.ID, after.Step, after.Visit)
@@ -88,7 +86,7 @@ func (o *watch) run(t *task, customer string, c *item.Change) {
 
 // begun: a new passage, which must not take the place of one under way, nor be
 // of a fact that started one before.
-func (o *watch) begun(t *task, customer string, epoch int64, before, after *passage, bad func(string, ...any)) {
+func (o *watch) begun(t *task, customer string, it *item.Item, before, after *passage, bad func(string, ...any)) {
 	if before.ID != "" && before.State.Live() {
 		bad("it takes the place of %s, which is under way", before.ID)
 	}
@@ -98,14 +96,14 @@ func (o *watch) begun(t *task, customer string, epoch int64, before, after *pass
 	if after.Tally.Started != before.Tally.Started+1 {
 		bad("%d passages after %d", after.Tally.Started, before.Tally.Started)
 	}
-	entry := fmt.Sprintf("%s/%d/%s/%s", customer, epoch, after.Journey, after.Entry.ID)
+	entry := fmt.Sprintf("%s/%d/%s/%s", customer, it.E, after.Journey, after.Entry.ID)
 	if earlier, ok := o.entries[entry]; ok {
 		bad("the fact %s started %s already", after.Entry.ID, earlier)
 	}
 	if g, _ := o.gateOf(customer); g.Erased != 0 && o.erased[customer] <= t.gateRead {
 		bad("it began, and she is erased")
 	}
-	o.enters(before, after, bad)
+	o.enters(it, before, after, bad)
 	if at, refused := o.withdrawn[customer+" personalization"]; refused && at <= t.gateRead && (after.Journey == "cart" || after.Journey == "browse") {
 		bad("it began by what she no longer lets be used")
 	}
