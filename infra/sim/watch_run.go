@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/kesher-io/kesher/shared/core/consent"
@@ -149,6 +150,9 @@ func (o *watch) moved(t *task, customer string, before, after *passage, bad func
 // timer: what was awaited, and stored by the time the deadline's timer fired,
 // having arrived by the deadline, goes before it.
 func (o *watch) timer(t *task, customer string, before *passage, newest []engine.Decision, bad func(string, ...any)) {
+	if o.tookBack(customer, "personalization") {
+		return // what was awaited may be none of the journey's business any more
+	}
 	for _, made := range newest {
 		event, timed := strings.CutPrefix(made.Reason, "no ")
 		if !timed || made.Kind != engine.KindBranch || made.Step != before.Step || made.At < before.At.Milli() {
@@ -233,4 +237,11 @@ func (o *watch) agreed(customer, sk string) bool {
 		}
 	}
 	return false
+}
+
+// tookBack says whether she ever withdrew a purpose.
+func (o *watch) tookBack(customer, purpose string) bool {
+	return slices.ContainsFunc(o.ledgers[item.CustomerPK(customer)], func(e consent.Entry) bool {
+		return e.Purpose == purpose && e.State == consent.Withdrawn
+	})
 }
