@@ -221,7 +221,7 @@ func (w *World) messageAtRest(p *person, it *item.Item) {
 	switch {
 	case m.State == message.Skipped && p.steady && !w.skipTold(p, m.ID):
 		w.violate(p.key, "message %s is skipped, and her log says nothing of it", m.ID)
-	case m.State == message.Failed && message.ClaimOf(g, m.ID) != nil && l.claimer != nil && !l.claimer.dead && l.claimer.err == nil:
+	case m.State == message.Failed && message.ClaimOf(g, m.ID) != nil && l.claims == 1 && l.claimer != nil && !l.claimer.troubled && l.claimer.err == nil:
 		w.violate(p.key, "message %s failed, and its claim counts under the caps", m.ID)
 	case m.State == message.Held:
 		w.violate(p.key, "message %s is held for ever (%s)", m.ID, m.Reason)

@@ -83,6 +83,8 @@ func (o *watch) gate(t *task, customer string, c *item.Change) {
 		}
 		if !slices.ContainsFunc(before.Claims, stood) {
 			o.claim(t, customer, c.New, after, claim)
+		} else if claim.Token == "" {
+			o.letter(claim.Message).claimer = nil
 		}
 	}
 }

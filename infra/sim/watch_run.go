@@ -195,7 +195,7 @@ func (o *watch) message(t *task, customer string, c *item.Change) {
 		switch c := l.claimer; {
 		case l.atWork(t) && t.gateRead >= l.claimed:
 			o.w.violate(customer, "message %s is unknown, and whoever claimed it is at work on it", after.ID)
-		case c != t && c.ended && !c.dead && c.err == nil && !l.unclear:
+		case c != t && c.ended && !c.dead && c.err == nil && !l.unclear && !c.aside:
 			o.w.violate(customer, "message %s is unknown, and whoever claimed it was never in doubt", after.ID)
 		}
 	}
