@@ -125,8 +125,6 @@ var mutants = []mutant{
 		"	case !d.in.Live.View.Visible:", "	case !d.in.Live.View.Visible && !MUTANT:"}}},
 	{"chores wait for the last of them", []edit{{agendaOf,
 		"		if first == 0 || at < first {", "		if first == 0 || (at < first) != MUTANT {"}}},
-	{"failed mail keeps its place", []edit{{deliverSend,
-		"	return w.letGo(ctx, v, *w.claim)", "	if MUTANT {\n		return nil\n	}\n	return w.letGo(ctx, v, *w.claim)"}}},
 	{"erased address is anybody's", []edit{{buried,
 		"	if o.Suppressed == nil {", "	if o.Suppressed == nil && !MUTANT {"}}},
 	{"owner of the address not asked", []edit{{gateRules,
