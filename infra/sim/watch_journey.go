@@ -93,9 +93,9 @@ func (o *watch) firstDue(send *engine.SendCommand, bad func(string, ...any)) {
 	}
 }
 
-// owed says whether a reason may keep a service mail back for good: what she permits
-// and how often she is mailed is not asked there.
-func owed(reason string) bool {
+// asksHer says whether a reason is one of what she permits and how often she is mailed,
+// which is not asked about a mail that is owed to her.
+func asksHer(reason string) bool {
 	for _, no := range []string{"no consent", "paused", "topic", "cap", "quiet"} {
 		if strings.HasPrefix(reason, no) {
 			return true

@@ -2,7 +2,6 @@ package sim
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/kesher-io/kesher/shared/core/consent"
@@ -150,7 +149,7 @@ func (o *watch) moved(t *task, customer string, before, after *passage, bad func
 // timer: what was awaited, and stored by the time the deadline's timer fired,
 // having arrived by the deadline, goes before it.
 func (o *watch) timer(t *task, customer string, before *passage, newest []engine.Decision, bad func(string, ...any)) {
-	if o.tookBack(customer, "personalization") {
+	if _, refused := o.withdrawn[customer+" personalization"]; refused {
 		return // what was awaited may be none of the journey's business any more
 	}
 	for _, made := range newest {
@@ -199,7 +198,7 @@ func (o *watch) message(t *task, customer string, c *item.Change) {
 			o.w.violate(customer, "message %s is unknown, and whoever claimed it was never in doubt", after.ID)
 		}
 	}
-	if after.State == message.Skipped && after.Purpose == "service" && owed(after.Reason) {
+	if after.State == message.Skipped && after.Purpose == "service" && asksHer(after.Reason) {
 		o.w.violate(customer, "message %s was owed to her, and is skipped: %s", after.ID, after.Reason)
 	}
 	if after.State == message.Sent && after.Purpose == "marketing" && strings.HasPrefix(t.name, "deliver ") && !o.agreed(customer, after.Ledger) {
@@ -237,11 +236,4 @@ func (o *watch) agreed(customer, sk string) bool {
 		}
 	}
 	return false
-}
-
-// tookBack says whether she ever withdrew a purpose.
-func (o *watch) tookBack(customer, purpose string) bool {
-	return slices.ContainsFunc(o.ledgers[item.CustomerPK(customer)], func(e consent.Entry) bool {
-		return e.Purpose == purpose && e.State == consent.Withdrawn
-	})
 }

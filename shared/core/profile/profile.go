@@ -5,6 +5,7 @@ package profile
 import (
 	"fmt"
 	"log/slog"
+	"maps"
 )
 
 // MaxSize bounds the PROFILE item (QUALITY section 3).
@@ -51,6 +52,12 @@ type Trait struct {
 	Purposes []string `json:"p"`
 	At       int64    `json:"a"`           // ms
 	Expires  int64    `json:"x,omitempty"` // ms; 0 = never
+}
+
+// Clone is a copy whose traits may be changed.
+func (p Profile) Clone() Profile {
+	p.Traits = maps.Clone(p.Traits)
+	return p
 }
 
 // Format refuses every verb of fmt.

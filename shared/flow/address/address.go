@@ -39,8 +39,8 @@ type Mover struct {
 // Move is one change of where a customer's mail goes.
 type Move struct {
 	Customer string
-	// Known is she as the move was decided, which the first attempt takes for read.
-	// Once her epoch is another, ErrErased.
+	// Known is what was read of her when the move was decided; the first attempt
+	// reads it not again. Once her epoch is another, ErrErased.
 	Known known.Person
 	// To is the new address; "" gives the present one up.
 	To profile.Secret

@@ -50,9 +50,6 @@ func (s *Service) Fact(ctx context.Context, customer string, in Fact) error {
 		if err := s.decide(ctx, c, key, trigger{fact: &in}); err != nil {
 			return fmt.Errorf("journey %s: %w", key.journey, err)
 		}
-		if c.erased {
-			return nil // found out by a conflict: nothing of hers moves on
-		}
 	}
 	return nil
 }

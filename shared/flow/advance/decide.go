@@ -28,14 +28,15 @@ const maxAttempts = 16
 // before a timer.
 func (s *Service) decide(ctx context.Context, c *customerState, key runKey, t trigger) error {
 	for range maxAttempts {
+		if c.erased {
+			return nil // a conflict told so, about this journey or one before
+		}
 		worked, err := s.round(ctx, c, key, t)
 		if err == nil && worked {
 			return nil
 		}
 		if _, conflict := flow.AsConflict(err); conflict {
-			if err = c.reload(ctx); err == nil && c.erased {
-				return nil
-			}
+			err = c.reload(ctx)
 		}
 		if err != nil {
 			return err

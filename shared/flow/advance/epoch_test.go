@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/kesher-io/kesher/shared/core/consent"
+	"github.com/kesher-io/kesher/shared/core/fact"
 	"github.com/kesher-io/kesher/shared/core/ident"
 	"github.com/kesher-io/kesher/shared/core/item"
 	"github.com/kesher-io/kesher/shared/core/journey"
@@ -69,4 +70,25 @@ func (b *bench) profile() (p profile.Profile) {
 	b.must(err)
 	b.must(items[0].Decode(&p))
 	return p
+}
+
+// She is erased between what was read for a fact of two journeys and the first
+// decision about it: nothing of her begins by the other.
+func TestA36AConflictThatTellsOfAnErasureEndsTheFact(t *testing.T) {
+	left, other := cart(), journey.Definition{
+		Name: "other", Entry: journey.Entry{Event: fact.EmailDelivered}, Steps: []journey.Step{{Wait: &journey.Wait{For: hours(1)}}},
+	}
+	left.Exit = []journey.Exit{{Event: fact.EmailDelivered}} // which needs nobody's permission to be seen
+	b := newBench(t, left, other)
+	b.happens("Product Added", dear)
+	b.clock.Advance(time.Minute)
+	delivered := b.event(fact.EmailDelivered, nil)
+	b.Store = fake.Racing(b.store, item.RunSK("cart", ""), func() {
+		b.gate(consent.Gate{Erased: b.clock.Now(customer).UnixMilli()}, 1)
+		b.must(b.store.Write(context.Background(), flow.Delete(item.C(customer, item.RunSK("cart", "")), flow.Any)))
+	})
+	b.must(b.Change(context.Background(), nil, &delivered))
+	if run, it := b.run("other"); it != nil {
+		t.Fatalf("an erased customer entered: %+v", run)
+	}
 }

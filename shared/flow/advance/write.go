@@ -157,9 +157,8 @@ func (s *Service) changed(ctx context.Context, c *customerState, r *engine.Run) 
 		return nil, false, err
 	}
 	if before != nil {
-		p = *before
+		p = before.Clone()
 	}
-	p.Traits = maps.Clone(p.Traits)
 	changed := false
 	for name, v := range r.Out.Set {
 		changed = p.Say(name, c.live.Plan.Traits[name], v, r.At.Milli()) || changed

@@ -54,6 +54,9 @@ func (w Writer) Remind(ctx context.Context, customer string, epoch int64, kind s
 // calls that is not finished, and who has more for it to do.
 func (w Writer) Postpone(ctx context.Context, customer string, epoch int64, kind string, at time.Time) error {
 	return w.change(ctx, customer, epoch, func(a Agenda) bool {
+		if a[kind] == at.UnixMilli() {
+			return false
+		}
 		a[kind] = at.UnixMilli()
 		return true
 	})

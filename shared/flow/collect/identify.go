@@ -128,9 +128,7 @@ func (w *work) profile() profile.Profile {
 	if w.st.Profile == nil {
 		return profile.Profile{}
 	}
-	p := *w.st.Profile
-	p.Traits = maps.Clone(p.Traits)
-	return p
+	return w.st.Profile.Clone()
 }
 
 // place takes the customer's language and zone from the call's context, unless

@@ -58,12 +58,17 @@ func TestI07FactsRacingTheMergeAreNeitherLostNorDoubled(t *testing.T) {
 // chore still to be done.
 func TestI07EachIdentifyIsGivenItsMinute(t *testing.T) {
 	f := setup(t)
+	for _, visitor := range []string{"a1", "a2"} {
+		f.taken(public, `{"type":"group","anonymousId":"`+visitor+`","context":{"consent":{"categoryPreferences":{"Advertising":true}}}}`)
+		f.taken(server, `{"type":"track","anonymousId":"`+visitor+`","messageId":"m-`+visitor+`","event":"Product Added","properties":{"product_id":"p1"}}`)
+	}
 	f.taken(server, `{"type":"identify","userId":"u1","anonymousId":"a1"}`)
 	f.clock.Advance(50 * time.Second)
 	f.taken(server, `{"type":"identify","userId":"u1","anonymousId":"a2"}`)
 	agenda := map[string]int64{}
-	if f.doc(f.pk("u1"), item.SKAgenda, &agenda); agenda["copies"] != f.clock.Now("").Add(time.Minute).UnixMilli() {
-		t.Fatalf("due %s, want a minute after the second", time.UnixMilli(agenda["copies"]).UTC())
+	it := f.doc(f.pk("u1"), item.SKAgenda, &agenda)
+	if agenda["copies"] != f.clock.Now("").Add(time.Minute).UnixMilli() || it.V != 2 {
+		t.Fatalf("due %s, want a minute after the second; written %d times, want once for each", time.UnixMilli(agenda["copies"]).UTC(), it.V)
 	}
 }
 

@@ -29,9 +29,7 @@ type Person struct {
 func (p Person) Clone() Person {
 	p.Gate.States = maps.Clone(p.Gate.States)
 	if p.Profile != nil {
-		own := *p.Profile
-		own.Traits = maps.Clone(own.Traits)
-		p.Profile = &own
+		p.Profile = new(p.Profile.Clone())
 	}
 	return p
 }
