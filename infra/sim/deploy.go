@@ -101,8 +101,8 @@ func stamped(ops []flow.Op) []flow.Op {
 
 // read is a record as a process's binary reads it.
 func (i *instance) read(c item.Change) item.Change {
-	c.Old, c.New = c.Old.Clone(), c.New.Clone()
 	if i.newer {
+		c.Old, c.New = c.Old.Clone(), c.New.Clone()
 		understand(c.Old)
 		understand(c.New)
 	}

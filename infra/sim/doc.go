@@ -2,9 +2,9 @@
 //
 // # What is simulated
 //
-// One seed is one history: twenty customers who go through a journey each (or seven
-// who go through several, or ten through the handlers' bytes), a day and a half of
-// what they do, and the faults that befall it. Most of them came and agreed long
+// One seed is one history: twenty customers who go through a journey each (or five
+// who go through several, or six through the handlers' bytes), a day and a half of
+// what they do, and the faults that befall it. Half of them came and agreed long
 // before; the others do so while it goes on. The flows and handlers are the real
 // ones, wired as the mains of functions/* wire them; around them stand a store, a
 // stream, a clock, SES and a bus that are ours. Every port call parks, and the seed

@@ -310,7 +310,7 @@ func (w *World) everything() []*item.Item {
 		return w.left
 	}
 	pks := map[string]bool{}
-	for _, c := range w.store.Changes() {
+	for _, c := range w.store.ChangesAfter(0) {
 		pks[c.Key.PK] = true
 	}
 	for pk := range pks {

@@ -50,9 +50,9 @@ func (w *World) script(o Options) {
 	people := max(o.People, 1)
 	switch { // none takes much longer than another
 	case w.busy:
-		people = (people + 2) / 3
+		people = min(people, max(2, people/4))
 	case w.bytes:
-		people = (people + 1) / 2
+		people = min(people, max(2, people/3))
 	}
 	w.deploys()
 	for i := range people {
@@ -127,17 +127,17 @@ func (p *person) lives(i int) {
 	w := p.w
 	p.steady = w.chance(3)
 	at := w.begin.Add(time.Hour + w.some(6*time.Hour))
-	agrees, known := p.steady || !w.chance(5), !w.has("welcome") && !w.may(joins, 2)
+	agrees, known := p.steady || !w.chance(5), !w.has("welcome") && !w.may(joins, 4)
 	if !p.steady && len(w.people) > 1 && w.may(shares, 3) {
 		p.shares(w.people[w.rng.IntN(len(w.people)-1)])
 		known = false
 	}
 	p.bounces, p.complains, p.unsubscribes = !p.steady && w.may(bounces, 5), !p.steady && w.may(complains, 5), !p.steady && w.may(unsubscribes, 3)
-	if !p.steady && w.may(lapses, 3) {
+	if !p.steady && w.may(lapses, 5) {
 		p.until = at.Add(time.Hour + w.some(span/2))
 		known = false
 	}
-	if w.may(visits, 3) {
+	if w.may(visits, 5) {
 		p.visits(at.Add(-30 * time.Minute))
 		known = false
 	}

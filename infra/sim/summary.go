@@ -32,7 +32,7 @@ func Play(first uint64, n int, o Options) *Summary {
 	if enough == 0 {
 		enough = 20
 	}
-	defer debug.SetGCPercent(debug.SetGCPercent(1000)) // histories are short and hold little
+	defer debug.SetGCPercent(debug.SetGCPercent(2000)) // histories are short and hold little
 	begun := time.Now()
 	var next atomic.Uint64
 	var mu sync.Mutex

@@ -18,23 +18,17 @@ func (o *watch) enters(it *item.Item, before, after *passage, bad func(string, .
 	if late := after.Entry.In.Time().Sub(time.UnixMilli(after.Entry.At)); late > time.Hour && !journey.IsBuiltin(after.Journey) {
 		bad("it began by what arrived %s late", late)
 	}
-	var by struct {
-		Entry struct {
-			Props map[string]any `json:"p"`
-		} `json:"e"`
-	}
-	o.decode(it, &by)
 	again := before.ID != ""
 	switch after.Journey {
 	case "cart":
-		if price, _ := by.Entry.Props["price"].(float64); price < 20 {
+		if price, _ := o.enteredBy(it)["price"].(float64); price < 20 {
 			bad("it began by a product of %v", price)
 		}
 		if again && after.Entered.Time().Sub(before.EndAt.Time()) < 24*time.Hour {
 			bad("it began again within a day of its end")
 		}
 	case "browse":
-		if product := fmt.Sprint(by.Entry.Props["product_id"]); after.Key != product {
+		if product := fmt.Sprint(o.enteredBy(it)["product_id"]); after.Key != product {
 			bad("it is about %q, and began by %q", after.Key, product)
 		}
 		if again && after.Entered.Time().Sub(before.Entered.Time()) < 6*time.Hour {
@@ -45,6 +39,17 @@ func (o *watch) enters(it *item.Item, before, after *passage, bad func(string, .
 			bad("it began again")
 		}
 	}
+}
+
+// enteredBy are the properties of the event that began a run.
+func (o *watch) enteredBy(run *item.Item) map[string]any {
+	var doc struct {
+		Entry struct {
+			Props map[string]any `json:"p"`
+		} `json:"e"`
+	}
+	o.decode(run, &doc)
+	return doc.Entry.Props
 }
 
 // waits are how long a step waits, by journey and step, before another version is

@@ -63,7 +63,8 @@ func (o *watch) run(t *task, customer string, c *item.Change) {
 	}
 	made := []engine.Decision(nil)
 	if before.State == engine.Waiting {
-		made = o.decisions(engine.Trace(c.New.Trace).Last(3))
+		newest := strings.TrimPrefix(strings.TrimPrefix(c.New.Trace, c.Old.Trace), "\n")
+		made = o.decisions(engine.Trace(newest))
 	}
 	o.waiting(before, after, made, bad)
 	switch {

@@ -46,7 +46,7 @@ type World struct {
 	writes    int       // commits so far: the order of everything that happened
 
 	bytes  bool // through the handlers' bytes
-	busy   bool // several journeys and more of everything, for a third of the customers
+	busy   bool // several journeys and more of everything, for a quarter of the customers
 	habits [nHabits]bool
 	deploy deployment
 	rates  *rates   // nil: no fault by chance
