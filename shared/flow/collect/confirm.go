@@ -31,19 +31,21 @@ func (w *work) ask(ctx context.Context, to profile.Secret, edit func(*profile.Pr
 		changed := edit(&p, &w.st.Gate)
 		waiting := p.PendingHash == hash && now < p.PendingTill
 		if waiting && !changed {
-			return w.remindPurge(ctx, p.PendingTill) // an earlier attempt may have ended before it
+			return nil
 		}
 		if !waiting {
 			p.Pending, p.PendingHash, p.PendingTill = to, hash, now+profile.ConfirmFor.Milliseconds()
+			// Before the address: who dies in between, and is not asked again, leaves
+			// none that nobody forgets.
+			if err := w.remindPurge(ctx, p.PendingTill); err != nil {
+				return err
+			}
 		}
 		ops, err := w.askOps(ctx, p, hash)
 		if err != nil {
 			return err
 		}
 		err = w.Store.Write(ctx, ops...)
-		if err == nil {
-			return w.remindPurge(ctx, p.PendingTill)
-		}
 		if _, conflict := flow.AsConflict(err); !conflict {
 			return err
 		}

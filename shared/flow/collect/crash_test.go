@@ -97,9 +97,16 @@ func TestA13APendingAddressIsPurgedWhereverTheCallDies(t *testing.T) {
 			f.clock.Advance(7 * 24 * time.Hour)
 			f.due("u1")
 		}
-		if f.profile("u1").Pending != "" {
+		if p := f.profile("u1"); p != nil && p.Pending != "" {
 			t.Errorf("after %d writes it stays", writes)
 		}
+	}
+	for writes, whole := 0, false; !whole; writes++ { // and she does not ask again
+		f := setup(t)
+		f.Store = fake.Dying(f.store, writes)
+		whole = asks(f, "new@shop.example") == nil
+		f.Store = f.store
+		check(f, writes)
 	}
 	dies(t, func(*fixture) {}, func(f *fixture) error { return asks(f, "new@shop.example") }, check)
 	earlier := func(f *fixture) {
