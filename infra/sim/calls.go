@@ -46,9 +46,12 @@ func (p *person) make(c call, at time.Time) {
 
 var server = collect.Source{Kind: collect.Server, Name: "backend"}
 
-func (p *person) identify() call {
+func (p *person) identify() call { return p.identifyAt(p.anon) }
+
+// identifyAt makes her known at a browser.
+func (p *person) identifyAt(browser string) call {
 	c := &events.Call{
-		Type: events.TypeIdentify, MessageID: p.message(), UserID: events.NewPersonal(p.id), AnonymousID: events.NewPersonal(p.anon),
+		Type: events.TypeIdentify, MessageID: p.message(), UserID: events.NewPersonal(p.id), AnonymousID: events.NewPersonal(browser),
 		Traits: events.Object{"email": p.email, "first_name": p.name},
 	}
 	return call{name: "identify", do: func(ctx context.Context, i *instance, at time.Time) error {
@@ -213,6 +216,30 @@ func (p *person) chooses(what string, change preferences.Change, stands func(*co
 		}
 		return err
 	}}
+}
+
+// gives has her give an address in her preference centre. It is not hers before she
+// follows the link that is mailed to it.
+func (p *person) gives(address string) call {
+	p.had = append(p.had, address)
+	p.asked = append(p.asked, address)
+	return call{name: "gives address", do: func(ctx context.Context, i *instance, _ time.Time) error {
+		session := token.Cookie{Customer: p.key, Epoch: p.w.watch.epochs[p.key], Expires: p.w.now.Add(time.Hour).UnixMilli()}
+		err := i.prefs.Change(ctx, session, "en", preferences.Change{Address: address})
+		if errors.Is(err, preferences.ErrSession) || errors.Is(err, preferences.ErrRefused) {
+			return nil // nobody knows her, or she asked too often today
+		}
+		return err
+	}}
+}
+
+// follows the link in a mail that asks whether an address is hers, some time after
+// it came.
+func (p *person) follows(m *flow.Mail) {
+	t := token.Confirm{Customer: p.key, Address: p.w.keys.Address(m.To)}
+	p.at(p.w.now.Add(p.w.some(6*time.Hour)), call{name: "follows link", do: func(ctx context.Context, i *instance, _ time.Time) error {
+		return i.prefs.Confirm(ctx, i.w.ring.MintConfirm(t))
+	}})
 }
 
 // answered tells what became of a call. A refusal is an answer.

@@ -24,12 +24,13 @@
 //   - SES: takes 14 mails a second or one, accepts and times out, times out and has
 //     not accepted, throttles, is paused, rejects; reports twice, late, out of order,
 //     or never.
-//   - Customers: two ids with one address, permissions that run out, withdrawals by
-//     API and by link, pauses and topics turned off in the preference centre, bounces
-//     and complaints, purchases, erasures and returns, each at any instant, and on
+//   - Customers: two ids with one address, or at one browser, permissions that run
+//     out, withdrawals by API and by link, pauses, topics turned off and addresses
+//     to be confirmed in the preference centre, bounces for good and passing ones,
+//     complaints, purchases, erasures and returns, each at any instant, and on
 //     purpose between a worker's reads and its claim. Callers repeat calls, and some
-//     come hours late, or from before an erasure. A marketer publishes another version
-//     while runs are under way.
+//     come hours late, or from before an erasure. A marketer publishes another
+//     version while runs are under way.
 //   - Deployments: processes of two binaries side by side, the newer of which writes
 //     the next format. What the older one can't read it sets aside; once it is gone
 //     an operator has it told again. (There is one format yet: the newer binary's is
@@ -46,8 +47,8 @@
 // bucket (shared/local/pump and its tests); the HTTP doors but for their flows.
 // The clocks of two instances are never more than 8 s apart: deliver's lease allows
 // for 10. SES accepts a mail at the call or not at all, never later. Nobody uses the
-// public key, so no address waits for a confirmation; no two customers share a
-// browser; no bounce is a passing one. A process hangs for seconds, not minutes.
+// public key, so no permission waits for a confirmation. A process hangs for
+// seconds, not minutes.
 // Restore, rollback, migration and broadcasts join with what builds them.
 //
 // Two things are known and let pass. Two workers on one message, an exit that falls

@@ -28,9 +28,22 @@ const (
 	addresses    = "shared/flow/consents/address.go"
 	agendaOf     = "shared/flow/agenda/agenda.go"
 	buried       = "shared/flow/erase/bury.go"
+	asking       = "shared/flow/collect/confirm.go"
+	visitors     = "shared/flow/collect/visitor.go"
 )
 
 var mutants = []mutant{
+	{"an address is hers before she confirmed it", []edit{{asking,
+		"		ops, err := w.askOps(ctx, p, hash)\n", "		if MUTANT {\n			p.Address, p.AddressHash = to, hash\n		}\n		ops, err := w.askOps(ctx, p, hash)\n"}}},
+	{"an address that nobody confirms is kept", []edit{{asking,
+		"p == nil || p.PendingHash == \"\"", "p == nil || p.PendingHash == \"\" || MUTANT"}}},
+	{"an address waits that nobody is told to forget", []edit{{asking,
+		"			if err := w.remindPurge(ctx, p.PendingTill); err != nil {\n				return err\n			}\n",
+		"			if err := w.remindPurge(ctx, p.PendingTill); err != nil && !MUTANT {\n				return err\n			}\n"}}},
+	{"who is known at a browser next has what another did there", []edit{{visitors,
+		"Since: w.st.now.UnixMilli(), Merged", "Since: w.st.now.UnixMilli() * map[bool]int64{true: 0, false: 1}[MUTANT], Merged"}}},
+	{"a passing bounce taken for one for good", []edit{{reports,
+		"b.BounceType == events.BouncePermanent:", "(b.BounceType == events.BouncePermanent || MUTANT):"}}},
 	{"claim after the send", []edit{{deliverSend,
 		"	if err := w.claimIt(ctx, v); errors.Is(err, errFull) {",
 		`	if MUTANT {

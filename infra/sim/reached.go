@@ -24,6 +24,9 @@ const (
 	BecameFailed        Reached = "a message failed for good"
 	PastErasure         Reached = "something was written past an erasure, by who read before"
 	WasVisitor          Reached = "what a visitor did became the customer's"
+	BorrowedBrowser     Reached = "a customer was known at another's browser"
+	Confirmed           Reached = "an address was confirmed"
+	Unconfirmed         Reached = "an address that nobody confirmed was forgotten"
 	CameBack            Reached = "an erased customer came back"
 	Parked              Reached = "a run was parked"
 	SetAside            Reached = "an older binary set aside what a newer one wrote"
@@ -34,7 +37,7 @@ const (
 var MustReach = []Reached{
 	Entered, MovedWithoutRecord, DecidedAgain, Erased, ErasedAmidClaims, LeftAfterErasure, LeftAfterWithdrawal,
 	ClaimReleased, ExitAfterReads, ExitWhileDue, CapFull, BecameUnknown, UnknownSettled, BecameFailed, Parked,
-	NewVersion, SetAside, PastErasure, WasVisitor, CameBack,
+	NewVersion, SetAside, PastErasure, WasVisitor, BorrowedBrowser, Confirmed, Unconfirmed, CameBack,
 	"held: quiet hours", "held: cap", "held: brake", "held: throttled",
 	"skipped: no consent", "skipped: paused by the customer", "skipped: topic turned off", "skipped: suppressed", "skipped: cap", "skipped: late", "skipped: exit seen at the gate",
 	"skipped: address belongs to another customer",

@@ -179,6 +179,14 @@ func (w *World) skipTold(p *person, id string) bool {
 
 // visitorAtRest: what she did before she was known is hers, each once (I07).
 func (w *World) visitorAtRest(p *person) {
+	if p.host != nil {
+		for _, s := range w.watch.facts[p.key] {
+			if id := w.watch.event(s).ID; p.host.looked[id] {
+				w.violate(p.key, "what another looked at in the same browser (%s) is hers", id)
+			}
+		}
+		w.result.Reached[BorrowedBrowser]++
+	}
 	if !p.steady || len(p.looked) == 0 {
 		return
 	}
@@ -208,7 +216,11 @@ func (w *World) setAtRest(p *person, run *passage, trace engine.Trace) {
 
 // profileAtRest: nobody's write took away what she said.
 func (w *World) profileAtRest(p *person) {
-	if doc, _ := w.watch.profileOf(p.key); p.steady && (doc.Address.Reveal() != p.email || doc.Traits["first_name"].Value != p.name) {
+	doc, _ := w.watch.profileOf(p.key)
+	if doc.PendingHash != "" {
+		w.violate(p.key, "an address that she never confirmed is kept")
+	}
+	if p.steady && (doc.Address.Reveal() != p.email || doc.Traits["first_name"].Value != p.name) {
 		w.violate(p.key, "her profile has lost what she said")
 	}
 }
@@ -282,7 +294,8 @@ func (w *World) nothingOf(p *person) {
 			w.violate(p.key, "she was erased, and %s still names her", it.Key)
 		}
 	}
-	if w.watch.aliased[p.key] {
+	lent := slices.ContainsFunc(w.people, func(other *person) bool { return other.host == p })
+	if w.watch.aliased[p.key] && !lent {
 		w.items(item.Customers, item.PrefixVisitor+w.keys.Visitor(p.anon), func(it *item.Item) {
 			w.violate(p.key, "she was erased, and %s of the visitor she was is left", it.SK)
 		})

@@ -24,12 +24,15 @@ type person struct {
 	named time.Time // when she gave it
 
 	bounces, complains, unsubscribes bool
+	full                             bool // her mailbox: mails bounce, and her address is good
 	// steady: permits everything and never takes it back, so that what must
 	// happen is known without a model of the rules.
 	steady bool
 	n      int             // messageIds given
 	anon   string          // her anonymousId, if she was a visitor first
+	asked  []string        // addresses she gave in her preference centre, to be confirmed
 	looked map[string]bool // messageIds of what she did as a visitor and was kept
+	host   *person         // at whose browser she was, long after its owner was known there
 
 	choices  int // made in her preference centre
 	choosing int // of them under way
@@ -96,6 +99,7 @@ const (
 	complains                 // of a mail, by her provider's button
 	unsubscribes              // by the button in a mail
 	visits                    // before she is known
+	borrows                   // another's browser
 	says                      // another name
 	buys                      // in the very minute in which a mail falls due
 	returns                   // to a product, shortly before a wait for that ends
@@ -107,6 +111,7 @@ const (
 	pauses   // all marketing, for some days
 	silences // a topic
 	moves    // to another address
+	asks     // to be mailed at another address, in her preference centre
 	goes     // and may come back
 
 	nHabits
@@ -133,6 +138,7 @@ func (p *person) lives(i int) {
 		known = false
 	}
 	p.bounces, p.complains, p.unsubscribes = !p.steady && w.may(bounces, 5), !p.steady && w.may(complains, 5), !p.steady && w.may(unsubscribes, 3)
+	p.full = w.may(bounces, 8)
 	if !p.steady && w.may(lapses, 5) {
 		p.until = at.Add(time.Hour + w.some(span/2))
 		known = false
@@ -140,6 +146,12 @@ func (p *person) lives(i int) {
 	if w.may(visits, 5) {
 		p.visits(at.Add(-30 * time.Minute))
 		known = false
+	}
+	if w.may(asks, 6) {
+		p.asks(w.begin.Add(9*time.Hour + w.some(span/2)))
+	}
+	if w.may(borrows, 5) {
+		p.borrows()
 	}
 	if known && agrees {
 		p.isKnown(i)
@@ -178,6 +190,27 @@ func (p *person) visits(from time.Time) {
 		p.at(from.Add(time.Minute+w.some(25*time.Minute)), p.looks())
 	}
 	p.at(from.Add(30*time.Minute+w.some(3*time.Second)), p.looks())
+}
+
+// borrows has her sign in where another looked around before her.
+func (p *person) borrows() {
+	for _, other := range p.w.people {
+		if other != p && other.anon != "" {
+			p.host = other
+			at := p.w.begin.Add(span*3/4 + p.w.some(span/4))
+			p.w.later(at, func() { p.make(p.identifyAt(other.anon), at) }) // by the name she has by then
+			return
+		}
+	}
+}
+
+// asks has her give another address in her preference centre, and perhaps one more
+// before she has followed the link that is mailed to the first.
+func (p *person) asks(at time.Time) {
+	p.at(at, p.gives(p.id+"@asked.example"))
+	if p.w.chance(3) {
+		p.at(at.Add(p.w.some(3*time.Hour)), p.gives(p.id+"@asked-again.example"))
+	}
 }
 
 // comes makes her known.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/kesher-io/kesher/events"
+	"github.com/kesher-io/kesher/shared/core/journey"
 	"github.com/kesher-io/kesher/shared/flow"
 )
 
@@ -42,7 +43,10 @@ func (w *World) accept(t *task, m flow.Mail, unclear bool) string {
 	w.watch.accepted(&m)
 	w.ses.reports(id, m, unclear)
 	w.byKey[m.Customer].mail = &m
-	if p := w.byKey[m.Customer]; p.unsubscribes {
+	switch p := w.byKey[m.Customer]; {
+	case m.Journey == journey.Confirm && w.chance(2):
+		p.follows(&m)
+	case p.unsubscribes:
 		p.press(&m)
 	}
 	return id
@@ -64,6 +68,8 @@ func (s *ses) reports(id string, m flow.Mail, unclear bool) {
 	switch p := w.byKey[m.Customer]; {
 	case p.bounces:
 		s.report(id, m, events.SESBounce, delay+w.some(time.Minute))
+	case p.full:
+		s.report(id, m, passing, delay+w.some(14*time.Hour))
 	case p.complains:
 		s.report(id, m, events.SESComplaint, delay+w.some(5*time.Hour))
 	default:
@@ -71,20 +77,24 @@ func (s *ses) reports(id string, m flow.Mail, unclear bool) {
 	}
 }
 
+// passing is the report of a bounce that says nothing against her address: her mailbox
+// was full.
+const passing = "passing " + events.SESBounce
+
 func (s *ses) report(id string, m flow.Mail, kind string, after time.Duration) {
 	w := s.w
 	e := sesEvent(id, m, kind, w.now, w.now.Add(after))
 	if w.strikes(ReportTwice) != none {
-		w.later(w.now.Add(after+w.some(24*time.Hour)), func() { s.send(e, m) })
+		w.later(w.now.Add(after+w.some(24*time.Hour)), func() { s.send(kind, e, m) })
 	}
-	w.later(w.now.Add(after), func() { s.send(e, m) })
+	w.later(w.now.Add(after), func() { s.send(kind, e, m) })
 }
 
 // send hands the event to feedback until it has worked it. (EventBridge and Lambda
 // together try for longer than any fault here lasts.)
-func (s *ses) send(e *events.SESEvent, m flow.Mail) {
+func (s *ses) send(kind string, e *events.SESEvent, m flow.Mail) {
 	w := s.w
-	w.spawn("feedback "+e.Detail.EventType+" "+m.ID, m.Customer, func(ctx context.Context, i *instance) error {
+	w.spawn("feedback "+kind+" "+m.ID, m.Customer, func(ctx context.Context, i *instance) error {
 		if !w.bytes {
 			return i.feedback.Take(ctx, e)
 		}
@@ -96,15 +106,19 @@ func (s *ses) send(e *events.SESEvent, m flow.Mail) {
 		return err
 	}, func(err error) {
 		if err != nil {
-			w.later(w.now.Add(time.Second+w.some(time.Minute)), func() { s.send(e, m) })
+			w.later(w.now.Add(time.Second+w.some(time.Minute)), func() { s.send(kind, e, m) })
 			return
 		}
-		w.watch.reports(e.Detail.EventType, &m)
+		w.watch.reports(kind, &m)
 	})
 }
 
 func sesEvent(id string, m flow.Mail, kind string, sent, at time.Time) *events.SESEvent {
 	to := events.NewPersonal(m.To)
+	bounce := events.BouncePermanent
+	if kind == passing {
+		kind, bounce = events.SESBounce, events.BounceTransient
+	}
 	e := &events.SESEvent{ID: id + kind, Source: events.SESSource, DetailType: events.SESDetailTypes[kind], Time: at}
 	e.Detail = events.SESDetail{EventType: kind, Mail: events.SESMail{
 		Timestamp: sent, MessageID: id, Destination: []events.Personal{to},
@@ -117,7 +131,7 @@ func sesEvent(id string, m flow.Mail, kind string, sent, at time.Time) *events.S
 	case events.SESDelivery:
 		d.Delivery = &events.SESDeliveryInfo{Timestamp: at, Recipients: []events.Personal{to}}
 	case events.SESBounce:
-		d.Bounce = &events.SESBounceInfo{BounceType: events.BouncePermanent, BouncedRecipients: recipients, Timestamp: at, FeedbackID: id}
+		d.Bounce = &events.SESBounceInfo{BounceType: bounce, BouncedRecipients: recipients, Timestamp: at, FeedbackID: id}
 	case events.SESComplaint:
 		d.Complaint = &events.SESComplaintInfo{ComplainedRecipients: recipients, Timestamp: at, FeedbackID: id}
 	}

@@ -123,6 +123,8 @@ func (o *watch) change(t *task, c *item.Change) {
 		o.w.result.Reached[PastErasure]++ // by somebody who read before: absent, and swept
 	case sk == item.SKGate:
 		o.gate(t, customer, c)
+	case sk == item.SKProfile && c.New != nil:
+		o.profile(t, customer, c)
 	case sk == item.SKAgenda && c.New != nil:
 		o.agenda(customer, c.New)
 	case strings.HasPrefix(sk, item.PrefixFault):
@@ -144,6 +146,26 @@ func (o *watch) change(t *task, c *item.Change) {
 		}
 	case strings.HasPrefix(sk, item.PrefixVisitorOf) && c.New != nil:
 		o.aliased[customer] = true
+	}
+}
+
+// profile: an address that she gave in her preference centre becomes hers by the
+// link that is mailed to it, and by nothing else.
+func (o *watch) profile(t *task, customer string, c *item.Change) {
+	p := o.w.byKey[customer]
+	if p == nil || len(p.asked) == 0 {
+		return
+	}
+	before, after := documents[profile.Profile](o, c)
+	switch address := after.Address.Reveal(); {
+	case after.AddressHash != before.AddressHash && slices.Contains(p.asked, address):
+		if t.name != "follows link" && address != p.email { // which the shop tells us once it is
+			o.w.violate(customer, "%s made an address hers that she has not confirmed", t.name)
+		}
+		p.email = address
+		o.w.result.Reached[Confirmed]++
+	case before.PendingHash != "" && after.PendingHash == "":
+		o.w.result.Reached[Unconfirmed]++
 	}
 }
 
@@ -193,6 +215,9 @@ func (o *watch) address(t *task, c *item.Change) {
 		o.w.violate(before.Customer, "she was erased, and her address may be mailed again")
 	}
 	if before.Suppressed == nil && after.Suppressed != nil {
+		if strings.HasPrefix(t.name, "feedback "+passing) {
+			o.w.violate(t.about, "her mailbox was full, and her address is suppressed")
+		}
 		o.suppressed[c.Key.PK] = o.w.writes
 	}
 }
@@ -341,7 +366,7 @@ func (o *watch) counted(t *task) {
 // bounds of the port calls of one untroubled invocation, so that a change which
 // costs one more says so.
 var bounds = map[string]int{
-	"track": 4, "identify": 32, "granted": 8, "withdrawn": 8, "answers": 6, "message": 4, "presses": 10, "chooses": 4, "looks": 4, "erase": 24,
+	"track": 4, "identify": 32, "granted": 8, "withdrawn": 8, "answers": 6, "message": 4, "presses": 10, "chooses": 4, "gives": 12, "follows": 12, "looks": 4, "erase": 24,
 	"journey": 24, "deliver": 15, "feedback": 12,
 }
 

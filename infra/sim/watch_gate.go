@@ -11,6 +11,7 @@ import (
 	"github.com/kesher-io/kesher/shared/core/consent"
 	"github.com/kesher-io/kesher/shared/core/ident"
 	"github.com/kesher-io/kesher/shared/core/item"
+	"github.com/kesher-io/kesher/shared/core/journey"
 	"github.com/kesher-io/kesher/shared/core/message"
 	"github.com/kesher-io/kesher/shared/core/profile"
 	"github.com/kesher-io/kesher/shared/flow"
@@ -131,7 +132,7 @@ func (o *watch) claim(t *task, customer string, gate *item.Item, g *consent.Gate
 	marketing := send.Purpose != "service"
 	o.late(run, c.At, bad)
 	o.exits(t, run, customer, gate.E, bad)
-	o.recipient(t, customer, gate.E, l, marketing, g, bad)
+	o.recipient(t, run, customer, gate.E, l, marketing, g, bad)
 	if !marketing {
 		return
 	}
@@ -187,27 +188,30 @@ func (o *watch) exits(t *task, run *passage, customer string, epoch int64, bad f
 }
 
 // recipient: the address must be hers, reachable, and never withdrawn from since.
-func (o *watch) recipient(t *task, customer string, epoch int64, l *letter, marketing bool, g *consent.Gate, bad func(string, ...any)) {
+func (o *watch) recipient(t *task, run *passage, customer string, epoch int64, l *letter, marketing bool, g *consent.Gate, bad func(string, ...any)) {
 	p, it := o.profileOf(customer)
 	if it == nil || it.E != epoch {
 		bad("she has no profile")
 		return
 	}
-	l.to = p.Address.Reveal()
+	hash := p.AddressHash
+	if l.to = p.Address.Reveal(); run.Journey == journey.Confirm {
+		l.to, hash = o.asksAt(customer, run) // and nothing else is mailed there
+	}
 	if l.to == "" {
 		bad("she has no address")
 		return
 	}
-	if g.Suppressed != nil {
+	if g.Suppressed != nil && hash == p.AddressHash {
 		bad("the address is suppressed: %s", g.Suppressed.Reason)
 	}
-	owner, at := truth[profile.Owner](o, profile.OwnerKey(p.AddressHash))
+	owner, at := truth[profile.Owner](o, profile.OwnerKey(hash))
 	if at == nil {
 		return
 	}
 	// GATE's version covers its owner's claims. A service mail of another id at the
 	// address goes by what stood there when it was read.
-	if at, refused := o.bounced[p.AddressHash]; refused && at <= t.gateRead {
+	if at, refused := o.bounced[hash]; refused && at <= t.gateRead {
 		bad("SES reported a bounce or complaint of the address")
 	}
 	if owner.Suppressed != nil && (owner.Customer == customer || o.suppressed[at.PK] <= t.gateRead) {
@@ -220,6 +224,17 @@ func (o *watch) recipient(t *task, customer string, epoch int64, l *letter, mark
 	if when, withdrawn := owner.Withdrawn[name]; marketing && withdrawn && when >= g.States[name].At {
 		bad("permission was withdrawn at the address at %s", stamp(when))
 	}
+}
+
+// asksAt is the address about which a run asks whether it is hers.
+func (o *watch) asksAt(customer string, run *passage) (address, hash string) {
+	hash, _ = o.enteredBy(o.read(item.C(customer, item.RunSK(run.Journey, run.Key))))["address"].(string)
+	for _, address := range o.w.byKey[customer].asked {
+		if o.w.keys.Address(address) == hash {
+			return address, hash
+		}
+	}
+	return "", hash
 }
 
 // said is what the history of consent says last about mailing her: the ledger's
