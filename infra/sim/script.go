@@ -147,7 +147,7 @@ func (p *person) lives(i int) {
 		p.visits(at.Add(-30 * time.Minute))
 		known = false
 	}
-	if w.may(asks, 6) {
+	if w.may(asks, 10) {
 		p.asks(w.begin.Add(9*time.Hour + w.some(span/2)))
 	}
 	if w.may(borrows, 5) {
@@ -267,7 +267,7 @@ func (p *person) shops(from time.Time, within time.Duration) {
 	if w.has("thanks") || w.may(orders, 5) {
 		order(at())
 	}
-	if w.may(requests, 5) {
+	if w.may(requests, 10) {
 		p.at(at(), p.request())
 	}
 }
