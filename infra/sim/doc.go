@@ -60,8 +60,8 @@
 // # Figures
 //
 // On two cores of the machine it was built on, whose speed varies by a half: `make sim`
-// (20 customers) 95 to 115 seeds a second in its good hours, 65 to 85 in its slow ones;
-// `go run ./infra/sim/cmd -people 4` three to four times as many. How soon each planted
+// (20 customers) 90 to 105 seeds a second in its good hours, 70 to 85 in its slow ones;
+// `go run ./infra/sim/cmd -people 4` four to five times as many. How soon each planted
 // bug is caught: go test -v -run Mutant ./infra/sim.
 //
 // # To add a fault
