@@ -166,6 +166,36 @@ func TestPreferencesAreChangedSavedAndUndoneByKeyboard(t *testing.T) {
 	quiet(t, p, "the way out")
 }
 
+func TestANewAddressIsHersByTheLinkMailedToIt(t *testing.T) {
+	s, b := open(t, false), chromium.Start(t)
+	s.lives("dana", "Dana", "en")
+	p := b.Tab(t)
+	const elsewhere = "dana@elsewhere.example"
+
+	s.centre(p, "dana")
+	p.TabTo("details:has(#address) summary")
+	p.Keys(kb.Enter)
+	p.TabTo("#address")
+	p.Keys(elsewhere)
+	p.Enter()
+	fits(t, p, "an address to be confirmed", "en", "ltr")
+	if got := s.say("/v1/profiles/get", `{"userId":"dana"}`); strings.Contains(got, elsewhere) {
+		t.Errorf("it is hers, and nobody has confirmed it: %s", got)
+	}
+	s.told("SENT kesher-confirm")
+	mails := s.mails("to=" + elsewhere)
+	if len(mails) != 1 {
+		t.Fatalf("%d mails came to it", len(mails))
+	}
+	p.Open(mails[0].link("/c/"))
+	fits(t, p, "confirmation", "en", "ltr")
+	press(t, p, "button.main")
+	fits(t, p, "confirmed", "en", "ltr")
+	if got := s.say("/v1/profiles/get", `{"userId":"dana"}`); !strings.Contains(got, elsewhere) {
+		t.Errorf("she followed the link, and it is not hers: %s", got)
+	}
+}
+
 func TestAFormIsAnsweredByKeyboard(t *testing.T) {
 	s, b := open(t, false), chromium.Start(t)
 	s.lives("dana", "Dana", "en")
