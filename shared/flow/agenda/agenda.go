@@ -62,6 +62,21 @@ func (w Writer) Postpone(ctx context.Context, customer string, epoch int64, kind
 	})
 }
 
+// Plan is Postpone as an operation, for a write that must not come about without it.
+func (w Writer) Plan(ctx context.Context, customer string, epoch int64, kind string, at time.Time) (flow.Op, error) {
+	a, read, err := w.Read(ctx, customer)
+	switch {
+	case err != nil:
+		return flow.Op{}, err
+	case read != nil && read.E > epoch:
+		return flow.Op{}, &flow.Conflict{} // she was erased meanwhile
+	case read != nil && read.E < epoch:
+		a = Agenda{}
+	}
+	a[kind] = at.UnixMilli()
+	return w.op(customer, epoch, a, read)
+}
+
 // Done strikes kind off, if it is still due at the time that was worked.
 func (w Writer) Done(ctx context.Context, customer string, epoch int64, kind string, worked int64) error {
 	return w.change(ctx, customer, epoch, func(a Agenda) bool {

@@ -35,17 +35,8 @@ func (w *work) ask(ctx context.Context, to profile.Secret, edit func(*profile.Pr
 		}
 		if !waiting {
 			p.Pending, p.PendingHash, p.PendingTill = to, hash, now+profile.ConfirmFor.Milliseconds()
-			// Before the address: who dies in between, and is not asked again, leaves
-			// none that nobody forgets.
-			if err := w.remindPurge(ctx, p.PendingTill); err != nil {
-				return err
-			}
 		}
-		ops, err := w.askOps(ctx, p, hash)
-		if err != nil {
-			return err
-		}
-		err = w.Store.Write(ctx, ops...)
+		err := w.askOnce(ctx, p, hash)
 		if _, conflict := flow.AsConflict(err); !conflict {
 			return err
 		}
@@ -56,8 +47,18 @@ func (w *work) ask(ctx context.Context, to profile.Secret, edit func(*profile.Pr
 	return errContended
 }
 
-func (w *work) remindPurge(ctx context.Context, till int64) error {
-	return w.agenda().Remind(ctx, w.st.key, w.st.Epoch, agenda.Pending, time.UnixMilli(till))
+// askOnce keeps the address together with the chore that forgets it: whoever dies
+// leaves none that nobody would.
+func (w *work) askOnce(ctx context.Context, p profile.Profile, hash string) error {
+	ops, err := w.askOps(ctx, p, hash)
+	if err != nil {
+		return err
+	}
+	forget, err := w.agenda().Plan(ctx, w.st.key, w.st.Epoch, agenda.Pending, time.UnixMilli(p.PendingTill))
+	if err != nil {
+		return err
+	}
+	return w.Store.Write(ctx, append(ops, forget)...)
 }
 
 // Address takes an address that a known customer gives herself, in her preference
