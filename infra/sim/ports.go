@@ -89,8 +89,11 @@ func (p *ports) Get(ctx context.Context, c flow.Consistency, keys ...item.Key) (
 	if f == Throttled {
 		return nil, flow.ErrThrottled
 	}
-	if keys[0].SK == item.SKGate {
+	switch sk := keys[0].SK; {
+	case sk == item.SKGate:
 		p.task.gateRead = p.w.writes
+	case strings.HasPrefix(sk, item.PrefixFault):
+		p.task.aside = true // or finds that it is set aside already
 	}
 	items, err := p.w.store.Get(ctx, c, keys...)
 	p.see(items...)

@@ -128,7 +128,6 @@ func (o *watch) change(t *task, c *item.Change) {
 	case sk == item.SKAgenda && c.New != nil:
 		o.agenda(customer, c.New)
 	case strings.HasPrefix(sk, item.PrefixFault):
-		t.aside = true
 		o.aside(c)
 	case strings.HasPrefix(sk, item.PrefixRun):
 		o.run(t, customer, c)
