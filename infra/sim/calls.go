@@ -205,7 +205,7 @@ func (p *person) chooses(what string, change preferences.Change, stands func(*co
 		mine, others := p.choices, p.choosing
 		p.choosing++
 		defer func() { p.choosing-- }()
-		session := token.Cookie{Customer: p.key, Epoch: p.w.watch.epochs[p.key], Expires: p.w.now.Add(time.Hour).UnixMilli()}
+		session := p.session()
 		err := i.prefs.Change(ctx, session, "en", change)
 		if errors.Is(err, preferences.ErrSession) {
 			return nil // nobody knows her yet, or any more
@@ -218,14 +218,18 @@ func (p *person) chooses(what string, change preferences.Change, stands func(*co
 	}}
 }
 
+// session is hers in the preference centre, as she is now.
+func (p *person) session() token.Cookie {
+	return token.Cookie{Customer: p.key, Epoch: p.w.watch.epochs[p.key], Expires: p.w.now.Add(time.Hour).UnixMilli()}
+}
+
 // gives has her give an address in her preference centre. It is not hers before she
 // follows the link that is mailed to it.
 func (p *person) gives(address string) call {
 	p.had = append(p.had, address)
 	p.asked = append(p.asked, address)
 	return call{name: "gives address", do: func(ctx context.Context, i *instance, _ time.Time) error {
-		session := token.Cookie{Customer: p.key, Epoch: p.w.watch.epochs[p.key], Expires: p.w.now.Add(time.Hour).UnixMilli()}
-		err := i.prefs.Change(ctx, session, "en", preferences.Change{Address: address})
+		err := i.prefs.Change(ctx, p.session(), "en", preferences.Change{Address: address})
 		if errors.Is(err, preferences.ErrSession) || errors.Is(err, preferences.ErrRefused) {
 			return nil // nobody knows her, or she asked too often today
 		}

@@ -9,7 +9,7 @@ import (
 	"github.com/kesher-io/kesher/shared/flow"
 )
 
-// Most customers came and agreed long before a history begins. What that left in
+// Many customers came and agreed long before a history begins. What that left in
 // the store is found out once for each of them, by a history of its own without
 // faults, and put into the others as it is.
 

@@ -38,7 +38,7 @@ var mutants = []mutant{
 	{"an address that nobody confirms is kept", []edit{{asking,
 		"p == nil || p.PendingHash == \"\"", "p == nil || p.PendingHash == \"\" || MUTANT"}}},
 	{"an address waits that nobody is told to forget", []edit{{asking,
-		"	return w.Store.Write(ctx, append(ops, forget)...)\n", "	if MUTANT {\n		return w.Store.Write(ctx, ops...)\n	}\n	return w.Store.Write(ctx, append(ops, forget)...)\n"}}},
+		"	return w.Store.Write(ctx, append(ops, forget...)...)\n", "	if MUTANT {\n		return w.Store.Write(ctx, ops...)\n	}\n	return w.Store.Write(ctx, append(ops, forget...)...)\n"}}},
 	{"who is known at a browser next has what another did there", []edit{{visitors,
 		"Since: w.st.now.UnixMilli(), Merged", "Since: w.st.now.UnixMilli() * map[bool]int64{true: 0, false: 1}[MUTANT], Merged"}}},
 	{"a passing bounce taken for one for good", []edit{{reports,

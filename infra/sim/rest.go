@@ -119,6 +119,7 @@ func (w *World) personAtRest(p *person) {
 	w.loggedAtRest(p)
 	w.profileAtRest(p)
 	w.visitorAtRest(p)
+	w.hostAtRest(p)
 	if p.steady && started == 0 && w.shouldStart(p) {
 		w.violate(p.key, "she permits everything and put dear things into the cart, and no run began")
 	}
@@ -177,16 +178,21 @@ func (w *World) skipTold(p *person, id string) bool {
 	})
 }
 
+// hostAtRest: what another did at her browser before she was known there is not hers.
+func (w *World) hostAtRest(p *person) {
+	if p.host == nil {
+		return
+	}
+	for _, s := range w.watch.facts[p.key] {
+		if id := w.watch.event(s).ID; p.host.looked[id] {
+			w.violate(p.key, "what another looked at in the same browser (%s) is hers", id)
+		}
+	}
+	w.result.Reached[BorrowedBrowser]++
+}
+
 // visitorAtRest: what she did before she was known is hers, each once (I07).
 func (w *World) visitorAtRest(p *person) {
-	if p.host != nil {
-		for _, s := range w.watch.facts[p.key] {
-			if id := w.watch.event(s).ID; p.host.looked[id] {
-				w.violate(p.key, "what another looked at in the same browser (%s) is hers", id)
-			}
-		}
-		w.result.Reached[BorrowedBrowser]++
-	}
 	if !p.steady || len(p.looked) == 0 {
 		return
 	}

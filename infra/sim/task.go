@@ -25,7 +25,7 @@ type task struct {
 
 	overtaken bool // it hesitates until its run has another message due
 
-	aside   bool      // it set a record aside, and what it was at is not finished
+	aside   bool      // it set a record aside, or found it so, and what it was at is not finished
 	refused time.Time // SES took nothing from anybody when it sent
 
 	calls    int  // port calls

@@ -53,28 +53,20 @@ func (w Writer) Remind(ctx context.Context, customer string, epoch int64, kind s
 // Postpone makes kind due at a time, whenever it was due before: what a chore
 // calls that is not finished, and who has more for it to do.
 func (w Writer) Postpone(ctx context.Context, customer string, epoch int64, kind string, at time.Time) error {
-	return w.change(ctx, customer, epoch, func(a Agenda) bool {
-		if a[kind] == at.UnixMilli() {
-			return false
-		}
-		a[kind] = at.UnixMilli()
-		return true
-	})
+	return w.change(ctx, customer, epoch, due(kind, at))
 }
 
-// Plan is Postpone as an operation, for a write that must not come about without it.
-func (w Writer) Plan(ctx context.Context, customer string, epoch int64, kind string, at time.Time) (flow.Op, error) {
-	a, read, err := w.Read(ctx, customer)
-	switch {
-	case err != nil:
-		return flow.Op{}, err
-	case read != nil && read.E > epoch:
-		return flow.Op{}, &flow.Conflict{} // she was erased meanwhile
-	case read != nil && read.E < epoch:
-		a = Agenda{}
+// Plan is Postpone as operations, for a write that must not come about without them.
+func (w Writer) Plan(ctx context.Context, customer string, epoch int64, kind string, at time.Time) ([]flow.Op, error) {
+	return w.plan(ctx, customer, epoch, due(kind, at))
+}
+
+func due(kind string, at time.Time) func(Agenda) bool {
+	return func(a Agenda) bool {
+		before := a[kind]
+		a[kind] = at.UnixMilli()
+		return a[kind] != before
 	}
-	a[kind] = at.UnixMilli()
-	return w.op(customer, epoch, a, read)
 }
 
 // Done strikes kind off, if it is still due at the time that was worked.
@@ -92,29 +84,32 @@ const maxAttempts = 12
 
 func (w Writer) change(ctx context.Context, customer string, epoch int64, edit func(Agenda) bool) error {
 	for range maxAttempts {
-		a, read, err := w.Read(ctx, customer)
-		if err != nil {
+		ops, err := w.plan(ctx, customer, epoch, edit)
+		if err != nil || len(ops) == 0 {
 			return err
 		}
-		if read != nil && read.E > epoch {
-			return nil // she was erased meanwhile: with her went what was to be done
-		}
-		if read != nil && read.E < epoch {
-			a = Agenda{}
-		}
-		if !edit(a) {
-			return nil
-		}
-		op, err := w.op(customer, epoch, a, read)
-		if err != nil {
-			return err
-		}
-		err = w.Store.Write(ctx, op)
+		err = w.Store.Write(ctx, ops...)
 		if _, conflict := flow.AsConflict(err); !conflict {
 			return err
 		}
 	}
 	return fmt.Errorf("agenda of %s is written by others all the time: %w", customer, flow.ErrThrottled)
+}
+
+// plan is an edit of her agenda as it stands; none where it changes nothing.
+func (w Writer) plan(ctx context.Context, customer string, epoch int64, edit func(Agenda) bool) ([]flow.Op, error) {
+	a, read, err := w.Read(ctx, customer)
+	if err != nil || read != nil && read.E > epoch {
+		return nil, err // she was erased meanwhile: with her went what was to be done
+	}
+	if read != nil && read.E < epoch {
+		a = Agenda{}
+	}
+	if !edit(a) {
+		return nil, nil
+	}
+	op, err := w.op(customer, epoch, a, read)
+	return []flow.Op{op}, err
 }
 
 func (w Writer) op(customer string, epoch int64, a Agenda, read *item.Item) (flow.Op, error) {

@@ -29,6 +29,9 @@ func TestA36WhoReadBeforeAnErasureChangesNoAgendaAfterIt(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	if ops, err := w.Plan(ctx, "dana", 0, agenda.Sweep, now.Add(time.Hour)); err != nil || len(ops) > 0 {
+		t.Fatalf("planned %v (%v)", ops, err)
+	}
 	a, it, err := w.Read(ctx, "dana")
 	if err != nil || it == nil || it.E != 1 || len(a) != 1 || a[agenda.Sweep] != now.UnixMilli() {
 		t.Fatalf("agenda %v in %+v (%v)", a, it, err)

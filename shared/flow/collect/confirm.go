@@ -58,7 +58,7 @@ func (w *work) askOnce(ctx context.Context, p profile.Profile, hash string) erro
 	if err != nil {
 		return err
 	}
-	return w.Store.Write(ctx, append(ops, forget)...)
+	return w.Store.Write(ctx, append(ops, forget...)...)
 }
 
 // Address takes an address that a known customer gives herself, in her preference

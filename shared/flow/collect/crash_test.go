@@ -118,6 +118,31 @@ func TestA13APendingAddressIsPurgedWhereverTheCallDies(t *testing.T) {
 	dies(t, earlier, func(f *fixture) error { return asks(f, "new@shop.example") }, check)
 }
 
+// The clock ends the chore of an address that was confirmed in the very moment in which
+// another is given.
+func TestA13APendingAddressIsPurgedThoughTheChoreBeforeItEndsJustThen(t *testing.T) {
+	f := setup(t)
+	asks := func(address string) {
+		f.taken(public, `{"type":"identify","userId":"u1","traits":{"email":"`+address+`"},"context":{"userHash":"`+f.hash("u1")+`"}}`)
+	}
+	asks("other@shop.example")
+	if ok, err := f.mover().Confirm(context.Background(), f.Keys.Customer("u1"), f.rel, f.Keys.Address("other@shop.example")); err != nil || !ok {
+		t.Fatal(ok, err)
+	}
+	f.clock.Advance(7 * 24 * time.Hour)
+	f.Store = fake.Racing(f.store, item.SKProfile, func() { f.due("u1") })
+	asks("new@shop.example")
+	f.Store = f.store
+	if f.profile("u1").Pending == "" {
+		t.Fatal("it does not wait")
+	}
+	f.clock.Advance(7 * 24 * time.Hour)
+	f.due("u1")
+	if f.profile("u1").Pending != "" {
+		t.Error("nobody forgets it")
+	}
+}
+
 func TestI07LateFactsAreCopiedWhereverTheIdentifyDies(t *testing.T) {
 	identify := func(f *fixture) error {
 		_, err := f.Collect(context.Background(), call(t, `{"type":"identify","userId":"u1","anonymousId":"a1","timestamp":"2027-03-01T09:00:00Z"}`), server)
