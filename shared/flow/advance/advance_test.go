@@ -166,6 +166,21 @@ func TestConditionsReadStoredEventsAndTheCart(t *testing.T) {
 	}
 }
 
+// Which of two instances took the event in, whose clock is ahead, decides nothing.
+func TestWhatCameBeforeAFactCountsThoughThisClockIsBehind(t *testing.T) {
+	def := cart()
+	def.Entry.Where = `count("Product Added", "30d") >= 2`
+	b := newBench(t, def)
+	b.happens("Product Added", dear)
+	b.clock.Advance(time.Minute)
+	second := b.event("Product Added", dear)
+	b.clock.Advance(-3 * time.Second)
+	b.must(b.Change(context.Background(), nil, &second))
+	if run, _ := b.run("cart"); run.State != engine.Waiting {
+		t.Fatalf("run %+v", run)
+	}
+}
+
 func TestWithdrawnDataStartsNothingAndIsNotSeen(t *testing.T) {
 	b := newBench(t, cart())
 	b.gate(consent.Gate{States: map[string]consent.Permission{"marketing/email": {State: consent.Granted, At: 1}}}, 0)

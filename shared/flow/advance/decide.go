@@ -91,6 +91,9 @@ func (s *Service) input(ctx context.Context, c *customerState, key runKey, t tri
 	if f == nil && in.Run != nil && in.Run.Next != nil { // it may enter when the run has left
 		f = &Fact{Fact: *in.Run.Next, Purposes: purposes(c.live, in.Run.Next.Name)}
 	}
+	if f != nil && in.Clock.Before(f.In.Time()) { // by a clock that is ahead of this one
+		in.Clock = f.In.Time()
+	}
 	return in, own, s.versions(ctx, c, key.journey, &in, f)
 }
 
