@@ -156,6 +156,23 @@ func (g *Gate) mayUse(p *plan.Plan, purpose string, now int64) bool {
 // Refused: she said no.
 func (s State) Refused() bool { return s == Denied || s == Withdrawn }
 
+// ConfirmFor is how long a request waits for its confirmation; then it is as if
+// nobody had asked (A13).
+const ConfirmFor = 7 * 24 * time.Hour
+
+// Asked are the permissions to use a channel that were asked for under a notice and
+// wait for a confirmation, by name.
+func (g *Gate) Asked(channel string, now int64) []string {
+	var names []string
+	for name, p := range g.States {
+		if _, c := Split(name); c == channel && p.State == Pending && p.Notice != "" && now < p.At+ConfirmFor.Milliseconds() {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
 // Revive is the gate with which an erased customer begins anew.
 func (g *Gate) Revive() {
 	if g.Erased != 0 {

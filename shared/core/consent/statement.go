@@ -37,6 +37,9 @@ type Statement struct {
 	// Answered: she typed answers under this very notice, which shows more than
 	// a call of a public key could claim.
 	Answered bool
+	// Confirms: a link answers what was asked in her name. Where nothing is asked any
+	// more, or was before she last said no, it says nothing.
+	Confirms bool
 }
 
 // Name of the permission the statement is about.
@@ -118,6 +121,9 @@ func declared(p *plan.Plan, purpose, channel string) bool {
 func (s *Statement) Decide(before Permission) (after Permission, effect bool) {
 	if s.State.Refused() {
 		return s.lower(before)
+	}
+	if s.Confirms && (before.State != Pending || before.At <= before.No) {
+		return before, false
 	}
 	state := s.reach()
 	if s.Snapshot && !s.choice(before) || !s.Snapshot && !s.later(before, state) {

@@ -282,13 +282,14 @@ func ownedByAnother(in *GateInput) bool {
 }
 
 // suppressed: GATE speaks of her confirmed address, A# of every address, and
-// both of every purpose.
+// both of every purpose. Who was erased there and signs up again is asked whether
+// it is she (A38).
 func suppressed(in *GateInput) (Verdict, bool) {
 	_, hash, _ := Recipient(in.Profile, in.Due, in.Now)
-	if in.Gate.Suppressed != nil && hash == in.Profile.AddressHash {
-		return skip(ReasonSuppressed)
+	stops := func(s *consent.Suppression) bool {
+		return s != nil && !(in.Due.Confirm && s.Reason == consent.SuppressErased)
 	}
-	if in.Owner != nil && in.Owner.Suppressed != nil {
+	if hash == in.Profile.AddressHash && stops(in.Gate.Suppressed) || in.Owner != nil && stops(in.Owner.Suppressed) {
 		return skip(ReasonSuppressed)
 	}
 	return goOn, false

@@ -175,6 +175,18 @@ func TestB20ASuppressedAddressGetsNothingOfAnyPurpose(t *testing.T) {
 	}), Go, "")
 }
 
+func TestA38WhoWasErasedAtAnAddressIsAskedThereAndMailedNothingElse(t *testing.T) {
+	erased := &consent.Suppression{Reason: consent.SuppressErased}
+	for name, suppress := range map[string]func(*GateInput){
+		"by GATE": func(in *GateInput) { in.Gate.Suppressed = erased },
+		"by A#":   func(in *GateInput) { in.Owner.Suppressed = erased },
+	} {
+		check(t, name, but(suppress), Skip, ReasonSuppressed)
+		check(t, name+", service", but(func(in *GateInput) { suppress(in); service(in) }), Skip, ReasonSuppressed)
+		check(t, name+", whether it is she", but(func(in *GateInput) { suppress(in); service(in); in.Due.Confirm = true }), Go, "")
+	}
+}
+
 func TestJ01AnExitStopsTheMailWhateverElseHolds(t *testing.T) {
 	exit := func(in *GateInput) { in.Exit = "Order Completed" }
 	for name, in := range map[string]GateInput{

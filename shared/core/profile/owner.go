@@ -1,8 +1,6 @@
 package profile
 
 import (
-	"time"
-
 	"github.com/kesher-io/kesher/shared/core/consent"
 	"github.com/kesher-io/kesher/shared/core/item"
 )
@@ -45,7 +43,7 @@ func (o *Owner) Lift(name string, at int64) {
 // Ask records that a mail asks to confirm; false while an earlier one still may
 // be answered.
 func (o *Owner) Ask(name string, now int64) bool {
-	if at, asked := o.Asked[name]; asked && now < at+ConfirmFor.Milliseconds() {
+	if at, asked := o.Asked[name]; asked && answerable(at, now) {
 		return false
 	}
 	if o.Asked == nil {
@@ -55,6 +53,22 @@ func (o *Owner) Ask(name string, now int64) bool {
 	return true
 }
 
+// Waits says whether anything that was asked here still may be answered.
+func (o *Owner) Waits(now int64) bool {
+	for _, at := range o.Asked {
+		if answerable(at, now) {
+			return true
+		}
+	}
+	return false
+}
+
+func answerable(at, now int64) bool { return now < at+ConfirmFor.Milliseconds() }
+
+// Answered: the link of that mail was followed; whoever needs an answer again asks
+// again.
+func (o *Owner) Answered(name string) { delete(o.Asked, name) }
+
 // ConfirmFor is how long an address waits for its confirmation before it is
 // purged (A13).
-const ConfirmFor = 7 * 24 * time.Hour
+const ConfirmFor = consent.ConfirmFor

@@ -47,6 +47,8 @@ type Move struct {
 	// Imported: history tells of the address, not a living customer. It does not
 	// lift what an erasure left behind (A38).
 	Imported bool
+	// Confirmed: by a link mailed to it.
+	Confirmed bool
 	// Edit changes the rest of the profile in the same write. It may be called
 	// several times.
 	Edit func(*profile.Profile, *consent.Gate)
@@ -91,7 +93,7 @@ func (m Mover) Confirm(ctx context.Context, customer string, rel *release.Releas
 			doc.Set(profile.TraitEmail, profile.NewTrait(decl, p.Profile.Pending.Reveal(), now))
 		}
 	}
-	err = m.Move(ctx, rel, Move{Customer: customer, Known: p.Person, To: p.Profile.Pending, Edit: edit})
+	err = m.Move(ctx, rel, Move{Customer: customer, Known: p.Person, To: p.Profile.Pending, Confirmed: true, Edit: edit})
 	if errors.Is(err, ErrErased) {
 		return false, nil
 	}
@@ -122,7 +124,7 @@ func (m Mover) round(ctx context.Context, rel *release.Release, mv *Move, self *
 	if self.Epoch != mv.Known.Epoch {
 		return false, ErrErased
 	}
-	x := &exchange{m: m, self: self, merge: rel.Settings.Identity.SameAddress == Merge, imported: mv.Imported}
+	x := &exchange{m: m, self: self, merge: rel.Settings.Identity.SameAddress == Merge, imported: mv.Imported, answered: mv.Confirmed}
 	if err := x.read(ctx, mv); err != nil {
 		return false, err
 	}
@@ -135,7 +137,7 @@ func (m Mover) round(ctx context.Context, rel *release.Release, mv *Move, self *
 		return false, m.Store.Write(ctx, gate)
 	}
 	mv.Edit(x.self.Profile, &x.self.Gate)
-	if must := x.binding(rel.Plan, m.Clock.Now(mv.Customer)); len(must) > 0 {
+	if must := x.binding(rel.Plan); len(must) > 0 {
 		// What binds at the new address binds her before she has it: should the
 		// second write never come, there is a mail too few, and none too many.
 		res, err := m.Consents.Apply(ctx, mv.Customer, rel, must)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"maps"
 	"slices"
-	"time"
 
 	"github.com/kesher-io/kesher/shared/core/consent"
 	"github.com/kesher-io/kesher/shared/core/ident"
@@ -19,6 +18,7 @@ type exchange struct {
 	m        Mover
 	merge    bool
 	imported bool
+	answered bool // by a link mailed to the new address
 	self     *party
 	old, to  *owner.Address // nil: none
 	other    *party         // owner of to, when that is somebody else
@@ -67,7 +67,7 @@ func (x *exchange) takes() bool { return x.other == nil || x.merge }
 // binding are the statements that must stand in her gate before she has the
 // address: what was withdrawn there, unless she agreed anew since; and when two
 // profiles become one, what the other said (A40).
-func (x *exchange) binding(p *plan.Plan, now time.Time) []consent.Statement {
+func (x *exchange) binding(p *plan.Plan) []consent.Statement {
 	if x.to == nil {
 		return nil
 	}
@@ -80,7 +80,7 @@ func (x *exchange) binding(p *plan.Plan, now time.Time) []consent.Statement {
 		want = consent.Merge(want, x.other.Gate.States)
 	}
 	for _, name := range slices.Sorted(maps.Keys(want)) {
-		if st, ok := x.bind(name, want[name], now); ok && st.Check(p) == nil {
+		if st, ok := x.bind(name, want[name]); ok && st.Check(p) == nil {
 			must = append(must, st)
 		}
 	}
@@ -88,13 +88,15 @@ func (x *exchange) binding(p *plan.Plan, now time.Time) []consent.Statement {
 }
 
 // bind makes one of them; ok is false when her gate says as much already.
-func (x *exchange) bind(name string, want consent.Permission, now time.Time) (consent.Statement, bool) {
+func (x *exchange) bind(name string, want consent.Permission) (consent.Statement, bool) {
 	have := x.self.Gate.States[name]
+	purpose, channel := consent.Split(name)
 	agreedSince := have.State == consent.Granted && have.At > want.At && !x.takesFrom()
-	if consent.Stricter(have, want).State == have.State || agreedSince || want.State == consent.Pending {
+	// Such a request permits nothing, and its answer meets what stands at the address.
+	askedSince := have.State == consent.Pending && have.At > want.At && channel == plan.ChannelEmail
+	if consent.Stricter(have, want).State == have.State || agreedSince || askedSince || want.State == consent.Pending {
 		return consent.Statement{}, false
 	}
-	purpose, channel := consent.Split(name)
 	st := consent.Statement{
 		ID:      ident.Derive("address", x.self.key, x.to.Hash, name, string(want.State), want.Ledger),
 		Purpose: purpose, Channel: channel, State: want.State, At: want.At, Expires: want.Expires,
@@ -104,9 +106,7 @@ func (x *exchange) bind(name string, want consent.Permission, now time.Time) (co
 		st.Evidence = &consent.Evidence{Basis: "consent", Source: "a profile with the same address"}
 		st.At = max(st.At, have.At+1)
 	}
-	if st.At < x.self.Gate.Since {
-		st.At = now.UnixMilli() // she was erased since; the address remembers
-	}
+	st.At = max(st.At, x.self.Gate.Since) // she was erased since; the address remembers
 	return st, true
 }
 
@@ -149,6 +149,9 @@ func (x *exchange) arrive(w *writes) {
 				w.add(x.m.putProfile(x.other))
 			}
 		}
+	}
+	if x.answered {
+		x.to.Answered("")
 	}
 	if x.takes() {
 		x.to.Customer = x.self.key

@@ -3,7 +3,6 @@ package collect
 import (
 	"context"
 	"errors"
-	"maps"
 	"slices"
 	"time"
 
@@ -90,38 +89,35 @@ func (w *work) askOps(ctx context.Context, p profile.Profile, hash string) ([]fl
 	if err != nil {
 		return nil, err
 	}
-	more, err := w.requests(ctx, w.st, hash, w.pendingNames())
+	names := w.st.Gate.Asked(plan.ChannelEmail, w.st.now.UnixMilli())
+	if len(names) == 0 {
+		names = []string{""} // the address alone
+	}
+	more, err := w.requests(ctx, w.st, hash, names)
 	return append(ops, more...), err
 }
 
 // maxRequests bounds the mails that one call can cause, and its transaction.
 const maxRequests = 4
 
-// pendingNames are the permissions to mail her that wait for a confirmation;
-// without one, the address is confirmed alone.
-func (w *work) pendingNames() []string {
-	var names []string
-	for _, name := range slices.Sorted(maps.Keys(w.st.Gate.States)) {
-		_, channel := consent.Split(name)
-		if p := w.st.Gate.States[name]; p.State == consent.Pending && channel == plan.ChannelEmail && p.Notice != "" {
-			names = append(names, name)
-		}
-	}
-	if len(names) == 0 {
-		return []string{""}
-	}
-	return names[:min(len(names), maxRequests)]
-}
-
-// requests are the facts on which the built-in journey `confirm` mails a link,
-// one per permission, unless the address was asked for it lately (A13, E09).
+// requests are the facts on which the built-in journey `confirm` mails a link, one
+// per permission, unless the address was asked for it lately (E09). An address that
+// nobody has confirmed gets one mail; once it is answered, Waiting asks the rest
+// (A13).
 func (s *Service) requests(ctx context.Context, st *state, hash string, names []string) ([]flow.Op, error) {
 	o, err := owner.Read(ctx, s.Store, hash)
 	if err != nil {
 		return nil, err
 	}
+	most := maxRequests
+	if st.Profile == nil || st.Profile.AddressHash != hash {
+		most = 1
+		if o.Waits(st.now.UnixMilli()) {
+			return nil, nil
+		}
+	}
 	var ops []flow.Op
-	for _, name := range names {
+	for _, name := range names[:min(len(names), most)] {
 		if !o.Ask(name, st.now.UnixMilli()) {
 			continue
 		}
@@ -157,7 +153,7 @@ func (s *Service) request(st *state, id string, at time.Time, props map[string]a
 // address she has or at the one that waits. It goes by what stands in the gate, not
 // by what this call changed there: an earlier attempt may have ended in between.
 func (s *Service) askFor(ctx context.Context, st *state, said []consent.Statement, res consents.Result) error {
-	names := pendingMail(said, &res.Gate)
+	names := waiting(said, &res.Gate, st.now)
 	if len(names) == 0 || st.visitor || st.Profile == nil {
 		return nil
 	}
@@ -169,6 +165,10 @@ func (s *Service) askFor(ctx context.Context, st *state, said []consent.Statemen
 	if hash == "" {
 		return nil // asked once an address is given
 	}
+	return s.askAt(ctx, st, hash, names)
+}
+
+func (s *Service) askAt(ctx context.Context, st *state, hash string, names []string) error {
 	for range maxAttempts {
 		ops, err := s.requests(ctx, st, hash, names)
 		if err != nil || len(ops) == 0 {
@@ -182,16 +182,22 @@ func (s *Service) askFor(ctx context.Context, st *state, said []consent.Statemen
 	return errContended
 }
 
-// pendingMail are the permissions to mail her that statements are about and that
-// wait for a confirmation.
-func pendingMail(said []consent.Statement, gate *consent.Gate) []string {
-	var names []string
-	for i := range said {
-		if st := &said[i]; st.Channel == plan.ChannelEmail && gate.States[st.Name()].State == consent.Pending {
-			names = append(names, st.Name())
-		}
+// Waiting asks, at an address that she has confirmed, for what else waits for her
+// answer.
+func (s *Service) Waiting(ctx context.Context, customer, hash string) error {
+	st, err := s.open(ctx, subject{key: customer, pk: item.CustomerPK(customer)})
+	if err != nil || st.Profile == nil || st.Profile.AddressHash != hash {
+		return err
 	}
-	return names[:min(len(names), maxRequests)]
+	return s.askAt(ctx, st, hash, st.Gate.Asked(plan.ChannelEmail, st.now.UnixMilli()))
+}
+
+// waiting are the permissions to mail her that statements are about and that wait
+// for a confirmation.
+func waiting(said []consent.Statement, gate *consent.Gate, now time.Time) []string {
+	return slices.DeleteFunc(gate.Asked(plan.ChannelEmail, now.UnixMilli()), func(name string) bool {
+		return !slices.ContainsFunc(said, func(st consent.Statement) bool { return st.Name() == name })
+	})
 }
 
 // Purge forgets an address that nobody confirmed in time: the chore

@@ -65,9 +65,14 @@ func (all addresses) before(s *subject, st *consent.Statement) consent.Permissio
 	}
 	for _, a := range all {
 		at, ok := a.Withdrawn[st.Name()]
-		if ok && mailed(st) && a.Hash == s.address() {
-			return consent.Stricter(hers, consent.Permission{State: consent.Withdrawn, At: at})
+		if !ok || !mailed(st) || a.Hash != s.address() {
+			continue
 		}
+		if hers.State == consent.Pending { // a request stands over that no as over her own
+			hers.No = max(hers.No, at)
+			return hers
+		}
+		return consent.Stricter(hers, consent.Permission{State: consent.Withdrawn, At: at})
 	}
 	return hers
 }
@@ -114,6 +119,9 @@ func (a *address) take(s *subject, changes []Change) (lowered []consent.Statemen
 			lowered, a.touched = append(lowered, st), true
 		case c.After.State == consent.Granted && own:
 			a.Lift(st.Name(), c.After.At)
+			if st.Confirms {
+				a.Answered(st.Name())
+			}
 			a.touched = true
 			a.welcome(s, &st)
 		}

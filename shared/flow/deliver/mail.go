@@ -8,9 +8,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/kesher-io/kesher/shared/core/consent"
 	"github.com/kesher-io/kesher/shared/core/fact"
 	"github.com/kesher-io/kesher/shared/core/journey"
 	"github.com/kesher-io/kesher/shared/core/message"
+	"github.com/kesher-io/kesher/shared/core/plan"
 	"github.com/kesher-io/kesher/shared/core/release"
 	"github.com/kesher-io/kesher/shared/core/token"
 	"github.com/kesher-io/kesher/shared/core/zone"
@@ -219,6 +221,11 @@ func (l *letter) confirmation() token.Confirm {
 	c := token.Confirm{
 		Customer: l.customer, Address: hash, Purpose: text("purpose"), Channel: text("channel"),
 		Notice: text("notice"), Version: text("version"),
+	}
+	if asked := l.gate.Asked(plan.ChannelEmail, l.now.UnixMilli()); c.Purpose == "" && len(asked) > 0 {
+		// A form that gave the address, and then asked: one mail for both.
+		c.Purpose, c.Channel = consent.Split(asked[0])
+		c.Notice = l.gate.States[asked[0]].Notice
 	}
 	if n, ok := l.rel.Notices[c.Notice]; ok && c.Version == "" {
 		c.Version = n.Version

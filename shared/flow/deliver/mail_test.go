@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kesher-io/kesher/shared/core/consent"
 	"github.com/kesher-io/kesher/shared/core/engine"
 	"github.com/kesher-io/kesher/shared/core/fact"
 	"github.com/kesher-io/kesher/shared/core/ident"
@@ -158,6 +159,19 @@ func TestAConfirmationAsksThePendingAddressForThisTextOnly(t *testing.T) {
 	token := between(t, body(t, mail), `href="https://m.shop.example/c/`, `"`)
 	c, ok := w.keyring().OpenConfirm(token)
 	if !ok || c.Customer != dana || c.Address != "00ff00ff" || c.Purpose != "marketing" || c.Channel != "email" || c.Notice != "newsletter" || c.Version != "v7" {
+		t.Fatalf("token %+v (%v)", c, ok)
+	}
+}
+
+// A form gives the address, and then asks: one mail for both (A13).
+func TestAConfirmationOfAnAddressAsksForWhatWasAskedSince(t *testing.T) {
+	w := newWorld(t)
+	w.put(item.SKProfile, 0, &profile.Profile{Pending: "new@shop.example", PendingHash: "00ff00ff", PendingTill: noon.Add(time.Hour).UnixMilli(), Locale: "en"})
+	w.put(item.SKGate, 0, &consent.Gate{States: map[string]consent.Permission{"marketing/email": {State: consent.Pending, At: noon.UnixMilli(), Notice: "newsletter"}}})
+	key, _ := w.due("confirm", requested(map[string]any{"kind": "confirm"}))
+	w.deliver(key)
+	token := between(t, body(t, w.mails(1)[0]), `href="https://m.shop.example/c/`, `"`)
+	if c, ok := w.keyring().OpenConfirm(token); !ok || c.Purpose != "marketing" || c.Channel != "email" || c.Notice != "newsletter" || c.Version != "v7" {
 		t.Fatalf("token %+v (%v)", c, ok)
 	}
 }

@@ -76,6 +76,9 @@ func (s *Service) release(c *customer, o *owner.Address) (flow.Op, error) {
 	if o.Customer != c.key && o.Customer != "" {
 		return o.Check(), nil
 	}
+	if o.Customer == c.key { // what was asked there was asked of her who is forgotten
+		o.Asked = nil
+	}
 	o.Customer = ""
 	if o.Suppressed == nil {
 		o.Suppressed = &consent.Suppression{Reason: consent.SuppressErased, At: c.now.UnixMilli()}

@@ -16,6 +16,7 @@ import (
 	"github.com/kesher-io/kesher/shared/core/profile"
 	"github.com/kesher-io/kesher/shared/flow"
 	"github.com/kesher-io/kesher/shared/flow/collect"
+	"github.com/kesher-io/kesher/shared/flow/owner"
 	"github.com/kesher-io/kesher/shared/testkit/fake"
 )
 
@@ -204,6 +205,21 @@ func TestA38SigningUpAnewBeginsAnewAndResurrectsNothing(t *testing.T) {
 		if kind == "Product Added" || kind == "RUN" || kind == "MSG" {
 			t.Fatalf("an old %s came back", kind)
 		}
+	}
+}
+
+func TestA38WhatWasAskedBeforeTheErasureStandsInNobodysWay(t *testing.T) {
+	w := newWorld(t)
+	w.lives()
+	o, err := owner.Read(w.ctx, w.store, w.keys.Address(address))
+	w.must(err)
+	o.Ask("marketing/email", w.clock.Now(w.dana).UnixMilli())
+	put, err := o.Put("asked", w.clock.Now(w.dana))
+	w.must(err)
+	w.must(w.store.Write(w.ctx, put))
+	w.erased()
+	if o, err = owner.Read(w.ctx, w.store, o.Hash); err != nil || len(o.Asked) != 0 || o.Suppressed == nil {
+		t.Fatalf("%+v %v", o.Owner, err)
 	}
 }
 

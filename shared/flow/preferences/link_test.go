@@ -180,7 +180,7 @@ func pendingDana(t *testing.T) (*world, token.Confirm) {
 	w := newWorld(t)
 	hash := w.keys.Address("new@shop.example")
 	p := w.profile()
-	p.Pending, p.PendingHash, p.PendingTill = "new@shop.example", hash, w.clock.Now(w.dana).Add(PendingFor).UnixMilli()
+	p.Pending, p.PendingHash, p.PendingTill = "new@shop.example", hash, w.clock.Now(w.dana).Add(consent.ConfirmFor).UnixMilli()
 	w.put(item.C(w.dana, item.SKProfile), p)
 	w.apply(consent.Statement{Purpose: "surveys", Channel: "email", State: consent.Withdrawn, By: consent.Server})
 	w.clock.Advance(time.Minute)
@@ -220,7 +220,7 @@ func TestA15AConfirmationIsBoundToAddressPurposeAndText(t *testing.T) {
 		"another notice":     func(_ *world, c *token.Confirm) { c.Notice = "newsletter" },
 		"a text that went":   func(w *world, _ *token.Confirm) { delete(w.rel.Notices, "surveys") },
 		"another customer":   func(w *world, c *token.Confirm) { c.Customer = w.keys.Customer("eve") },
-		"seven days later":   func(w *world, _ *token.Confirm) { w.clock.Advance(PendingFor) },
+		"seven days later":   func(w *world, _ *token.Confirm) { w.clock.Advance(consent.ConfirmFor) },
 		"after a withdrawal": func(w *world, _ *token.Confirm) { w.must(w.svc.Unsubscribe(w.ctx, w.unsubscribeToken(), ScopeAll)) },
 	} {
 		w, c := pendingDana(t)
@@ -229,6 +229,76 @@ func TestA15AConfirmationIsBoundToAddressPurposeAndText(t *testing.T) {
 		if w.mayMail("surveys") {
 			t.Errorf("%s: granted", name)
 		}
+	}
+}
+
+// A withdrawal that is written while she presses the link of an older request stands.
+func TestAWithdrawalBesideAConfirmationStands(t *testing.T) {
+	w, c := pendingDana(t)
+	w.must(w.svc.Confirm(w.ctx, w.ring.MintConfirm(token.Confirm{Customer: w.dana, Address: c.Address})))
+	w.svc = w.service(fake.Racing(w.store, item.SKGate, func() {
+		_, err := w.service(w.store).Consents.Apply(w.ctx, w.dana, w.rel, []consent.Statement{
+			{ID: "no", Purpose: "surveys", Channel: "email", State: consent.Withdrawn, At: w.clock.Now(w.dana).Add(-time.Second).UnixMilli(), By: consent.Server},
+		})
+		w.must(err)
+	}))
+	w.must(w.svc.Confirm(w.ctx, w.ring.MintConfirm(c)))
+	if got := w.gate().States["surveys/email"].State; got != consent.Withdrawn {
+		t.Fatalf("the permission is %s", got)
+	}
+}
+
+// What somebody refused at the address stands, unless she asked after that.
+func TestAConfirmationAnswersForTheAddressAsWell(t *testing.T) {
+	for refused, granted := range map[time.Duration]bool{-time.Hour: true, time.Second: false} {
+		w, c := pendingDana(t)
+		asked := time.UnixMilli(w.gate().States["surveys/email"].At)
+		w.put(profile.OwnerKey(c.Address), profile.Owner{Withdrawn: map[string]int64{"surveys/email": asked.Add(refused).UnixMilli()}})
+		w.must(w.svc.Confirm(w.ctx, w.ring.MintConfirm(c)))
+		if w.mayMail("surveys") != granted {
+			t.Errorf("refused there %s the request: permitted %v", refused, !granted)
+		}
+		if _, left := w.owner(c.Address).Withdrawn["surveys/email"]; left == granted {
+			t.Errorf("refused there %s the request: remembered %v", refused, left)
+		}
+	}
+}
+
+// Who refused mail, was erased, and signs up again has what she confirms.
+func TestA38SigningUpAgainByALinkCounts(t *testing.T) {
+	w := newWorld(t)
+	w.apply(consent.Statement{ID: "no", Purpose: "marketing", Channel: "email", State: consent.Withdrawn, At: w.clock.Now(w.dana).UnixMilli(), By: consent.Server})
+	w.returns()
+	w.clock.Advance(time.Minute)
+	w.must(w.svc.Collect.Address(w.ctx, w.dana, 1, "dana@shop.example"))
+	w.clock.Advance(time.Minute)
+	asked := w.events(fact.MessageRequested)
+	if len(asked) != 1 {
+		t.Fatalf("asked %d times", len(asked))
+	}
+	w.apply(consent.Statement{ID: "yes", Purpose: "marketing", Channel: "email", State: consent.Granted, At: w.clock.Now(w.dana).UnixMilli(), Notice: &consent.Notice{ID: "newsletter"}, By: consent.Public})
+	w.clock.Advance(time.Minute)
+	w.must(w.svc.Confirm(w.ctx, w.ring.MintConfirm(token.Confirm{Customer: w.dana, Address: w.address, Purpose: "marketing", Channel: "email", Notice: "newsletter", Version: "v1"})))
+	if o := w.owner(w.address); !w.mayMail("marketing") || o.Suppressed != nil || o.Withdrawn["marketing/email"] != 0 {
+		t.Fatalf("gate %+v, address %+v", w.gate(), o)
+	}
+}
+
+// An address that nobody has confirmed gets one mail; once it is hers, the rest is
+// asked (A13).
+func TestAConfirmedAddressIsAskedForWhatElseWaits(t *testing.T) {
+	w, c := pendingDana(t)
+	alone := token.Confirm{Customer: w.dana, Address: c.Address}
+	w.must(w.svc.Confirm(w.ctx, w.ring.MintConfirm(alone)))
+	asked := w.events(fact.MessageRequested)
+	if len(asked) != 1 || asked[0].Props["purpose"] != "surveys" || asked[0].Props["address"] != c.Address {
+		t.Fatalf("asked %+v", asked)
+	}
+	w.must(w.svc.Confirm(w.ctx, w.ring.MintConfirm(alone)))
+	w.must(w.svc.Confirm(w.ctx, w.ring.MintConfirm(c)))
+	w.must(w.svc.Confirm(w.ctx, w.ring.MintConfirm(c)))
+	if n := len(w.events(fact.MessageRequested)); n != 1 || !w.mayMail("surveys") {
+		t.Fatalf("asked %d times, permitted %v", n, w.mayMail("surveys"))
 	}
 }
 
