@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"strings"
 
 	"github.com/kesher-io/kesher/events"
 	collectfn "github.com/kesher-io/kesher/functions/collect"
@@ -16,6 +15,8 @@ import (
 	"github.com/kesher-io/kesher/shared/aws/httpapi"
 	"github.com/kesher-io/kesher/shared/aws/streams"
 	"github.com/kesher-io/kesher/shared/core/item"
+	"github.com/kesher-io/kesher/shared/core/token"
+	"github.com/kesher-io/kesher/shared/flow/collect"
 	"github.com/kesher-io/kesher/shared/flow/delivery"
 )
 
@@ -30,12 +31,10 @@ type functions struct {
 	journey, deliver, feedback httpapi.Invoke
 }
 
-const serverKey = "server"
-
 func (i *instance) functions() *functions {
 	if i.byBytes == nil {
 		i.byBytes = &functions{
-			collect:  httpapi.Gateway(httpapi.Handle(collectfn.New(collectfn.Config{Flow: i.collect, PublicKey: "public", ServerKey: serverKey, Base: base, Log: quiet}))),
+			collect:  httpapi.Gateway(httpapi.Handle(collectfn.New(collectfn.Config{Flow: i.collect, PublicKey: string(collect.Public), ServerKey: string(collect.Server), Base: base, Log: quiet}))),
 			pages:    httpapi.Gateway(httpapi.Handle(pagesfn.New(i.prefs, base, quiet))),
 			journey:  streams.Handler(i.journey.Work, streams.Options{Done: i.journey.Done}),
 			deliver:  streams.Handler(i.deliver.Work, streams.Options{}),
@@ -70,10 +69,10 @@ func (i *instance) record(ctx context.Context, c delivery.Consumer, change item.
 }
 
 // post makes one HTTP request; only an answer that asks to come back is an error.
-func (i *instance) post(ctx context.Context, h http.Handler, path, contentType string, body []byte) error {
+func (i *instance) post(ctx context.Context, h http.Handler, path, contentType, key string, body []byte) error {
 	r := httptest.NewRequestWithContext(ctx, http.MethodPost, path, bytes.NewReader(body))
 	r.Header.Set("Content-Type", contentType)
-	r.SetBasicAuth(serverKey, "")
+	r.SetBasicAuth(key, "")
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, r)
 	if w.Code >= 500 || w.Code == http.StatusTooManyRequests {
@@ -85,16 +84,20 @@ func (i *instance) post(ctx context.Context, h http.Handler, path, contentType s
 	return nil
 }
 
-func (i *instance) postJSON(ctx context.Context, path string, body any) error {
+func (i *instance) postJSON(ctx context.Context, path string, body any, from collect.Source) error {
 	text, err := json.Marshal(body)
 	if err != nil {
 		return err
 	}
-	return i.post(ctx, i.functions().collect, path, "application/json", text)
+	return i.post(ctx, i.functions().collect, path, "application/json", string(from.Kind), text)
+}
+
+// postForm is what a page of the customers sends.
+func (i *instance) postForm(ctx context.Context, path, fields string) error {
+	return i.post(ctx, i.functions().pages, path, "application/x-www-form-urlencoded", "", []byte(fields))
 }
 
 // press is a one-click unsubscribe (RFC 8058).
-func (i *instance) press(ctx context.Context, link string) error {
-	path := strings.TrimPrefix(link, base)
-	return i.post(ctx, i.functions().pages, path, "application/x-www-form-urlencoded", []byte("List-Unsubscribe=One-Click"))
+func (i *instance) press(ctx context.Context, text string) error {
+	return i.postForm(ctx, token.PathUnsubscribe+text, "List-Unsubscribe=One-Click")
 }

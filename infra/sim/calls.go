@@ -2,9 +2,14 @@ package sim
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/kesher-io/kesher/events"
 	"github.com/kesher-io/kesher/shared/core/consent"
@@ -44,24 +49,74 @@ func (p *person) make(c call, at time.Time) {
 	})
 }
 
-var server = collect.Source{Kind: collect.Server, Name: "backend"}
+// Calls come from the shop's systems, or from its site in her browser, whose key
+// anybody can have.
+var (
+	server  = collect.Source{Kind: collect.Server, Name: "backend"}
+	browser = collect.Source{Kind: collect.Public, Name: "site"}
+)
+
+// tells is a tracking call.
+func (p *person) tells(name string, c *events.Call, from collect.Source) call {
+	return call{name: name, do: func(ctx context.Context, i *instance, at time.Time) error {
+		c.Timestamp = events.Time{Time: at}
+		if i.w.bytes {
+			return i.postJSON(ctx, "/v1/"+c.Type, c, from)
+		}
+		return p.answered(i.collect.Collect(ctx, c, from))
+	}}
+}
+
+// says is a statement about a permission.
+func (p *person) says(name string, c *events.ConsentCall, from collect.Source) call {
+	return call{name: name, do: func(ctx context.Context, i *instance, at time.Time) error {
+		c.Time = events.Time{Time: at}
+		if i.w.bytes {
+			return i.postJSON(ctx, "/v1/consents", c, from)
+		}
+		return p.answered(i.collect.Consent(ctx, c, from))
+	}}
+}
 
 func (p *person) identify() call { return p.identifyAt(p.anon) }
 
 // identifyAt makes her known at a browser.
-func (p *person) identifyAt(browser string) call {
+func (p *person) identifyAt(anonymousID string) call {
 	c := &events.Call{
-		Type: events.TypeIdentify, MessageID: p.message(), UserID: events.NewPersonal(p.id), AnonymousID: events.NewPersonal(browser),
-		Traits: events.Object{"email": p.email, "first_name": p.name},
+		Type: events.TypeIdentify, MessageID: p.message(), UserID: events.NewPersonal(p.id), AnonymousID: events.NewPersonal(anonymousID),
+		Traits: events.Object{"first_name": p.name},
 	}
-	return call{name: "identify", do: func(ctx context.Context, i *instance, at time.Time) error {
-		c.Timestamp = events.Time{Time: at}
-		if i.w.bytes {
-			return i.postJSON(ctx, "/v1/"+c.Type, c)
-		}
-		return p.answered(i.collect.Collect(ctx, c, server))
-	}}
+	if p.email != "" {
+		c.Traits["email"] = p.email
+	}
+	return p.tells("identify", c, server)
 }
+
+// fillsInAddress and fillsInPermission are a form on the site: what she types there is
+// not hers, and what it asks for not permitted, before she follows the link that is
+// mailed to her.
+func (p *person) fillsInAddress() call {
+	return p.tells("fills in address", &events.Call{
+		Type: events.TypeIdentify, MessageID: p.message(), UserID: events.NewPersonal(p.id), AnonymousID: events.NewPersonal(p.anon), Context: p.proof(),
+		Traits: events.Object{"email": p.typed, "first_name": p.name},
+	}, browser)
+}
+
+func (p *person) fillsInPermission() call {
+	return p.says("fills in permission", &events.ConsentCall{
+		MessageID: p.message(), UserID: events.NewPersonal(p.id), Context: p.proof(),
+		Purpose: "marketing", Channel: "email", State: "granted", Notice: "newsletter",
+	}, browser)
+}
+
+// proof is what the site's server gives to the page of who is signed in.
+func (p *person) proof() *events.Context {
+	mac := hmac.New(sha256.New, identity)
+	mac.Write([]byte(p.id))
+	return &events.Context{UserHash: hex.EncodeToString(mac.Sum(nil))}
+}
+
+var identity = []byte("the site's secret")
 
 // rename gives her another name at a time; the last one she gave counts.
 func (p *person) rename(at time.Time) call {
@@ -70,13 +125,7 @@ func (p *person) rename(at time.Time) call {
 		p.named, p.name = at, name
 	}
 	c := &events.Call{Type: events.TypeIdentify, MessageID: p.message(), UserID: events.NewPersonal(p.id), Traits: events.Object{"first_name": name}}
-	return call{name: "identify again", do: func(ctx context.Context, i *instance, at time.Time) error {
-		c.Timestamp = events.Time{Time: at}
-		if i.w.bytes {
-			return i.postJSON(ctx, "/v1/"+c.Type, c)
-		}
-		return p.answered(i.collect.Collect(ctx, c, server))
-	}}
+	return p.tells("identify again", c, server)
 }
 
 // move gives her another address, by an identify like any other.
@@ -88,13 +137,7 @@ func (p *person) move() call {
 
 func (p *person) track(event string, props map[string]any) call {
 	c := &events.Call{Type: events.TypeTrack, MessageID: p.message(), UserID: events.NewPersonal(p.id), Event: event, Properties: props}
-	return call{name: "track " + event, do: func(ctx context.Context, i *instance, at time.Time) error {
-		c.Timestamp = events.Time{Time: at}
-		if i.w.bytes {
-			return i.postJSON(ctx, "/v1/"+c.Type, c)
-		}
-		return p.answered(i.collect.Collect(ctx, c, server))
-	}}
+	return p.tells("track "+event, c, server)
 }
 
 func (p *person) grant(purpose, channel string) call {
@@ -125,13 +168,7 @@ func (p *person) state(purpose, channel, state string, visitor bool) call {
 	if visitor {
 		c.UserID, c.AnonymousID = events.Personal{}, events.NewPersonal(p.anon)
 	}
-	return call{name: state + " " + purpose, do: func(ctx context.Context, i *instance, at time.Time) error {
-		c.Time = events.Time{Time: at}
-		if i.w.bytes {
-			return i.postJSON(ctx, "/v1/consents", c)
-		}
-		return p.answered(i.collect.Consent(ctx, c, server))
-	}}
+	return p.says(state+" "+purpose, c, server)
 }
 
 func (p *person) answer() call {
@@ -139,7 +176,7 @@ func (p *person) answer() call {
 	return call{name: "answers style", do: func(ctx context.Context, i *instance, at time.Time) error {
 		c.Time = events.Time{Time: at}
 		if i.w.bytes {
-			return i.postJSON(ctx, "/v1/surveys/"+c.Survey+"/responses", c)
+			return i.postJSON(ctx, "/v1/surveys/"+c.Survey+"/responses", c, server)
 		}
 		return p.answered(i.collect.Respond(ctx, c, server))
 	}}
@@ -150,7 +187,7 @@ func (p *person) request() call {
 	c := &events.MessageCall{MessageID: p.message(), UserID: events.NewPersonal(p.id), Template: "receipt"}
 	return call{name: "message receipt", do: func(ctx context.Context, i *instance, _ time.Time) error {
 		if i.w.bytes {
-			return i.postJSON(ctx, "/v1/messages", c)
+			return i.postJSON(ctx, "/v1/messages", c, server)
 		}
 		return p.answered(i.collect.Message(ctx, c, server))
 	}}
@@ -169,7 +206,7 @@ func (p *person) press(m *flow.Mail) {
 	p.at(p.w.now.Add(p.w.some(3*time.Hour)), call{name: "presses unsubscribe", do: func(ctx context.Context, i *instance, at time.Time) error {
 		var err error
 		if i.w.bytes {
-			err = i.press(ctx, token.NewLinks(base, i.w.ring).Unsubscribe(t))
+			err = i.press(ctx, i.w.ring.MintUnsubscribe(t))
 		} else {
 			err = i.prefs.Unsubscribe(ctx, i.w.ring.MintUnsubscribe(t), preferences.ScopePurpose)
 		}
@@ -237,13 +274,35 @@ func (p *person) gives(address string) call {
 	}}
 }
 
-// follows the link in a mail that asks whether an address is hers, some time after
-// it came.
+// follows the link in a mail that asks whether an address is hers, and whether she
+// permits what a form asked for, some time after it came.
 func (p *person) follows(m *flow.Mail) {
-	t := token.Confirm{Customer: p.key, Address: p.w.keys.Address(m.To)}
+	text := tokenIn(m, token.PathConfirm)
+	asked, genuine := p.w.ring.OpenConfirm(text)
+	if !genuine {
+		p.w.violate(p.key, "the mail that asks her has no link by which to answer: %s", m.Raw)
+	}
 	p.at(p.w.now.Add(p.w.some(6*time.Hour)), call{name: "follows link", do: func(ctx context.Context, i *instance, _ time.Time) error {
-		return i.prefs.Confirm(ctx, i.w.ring.MintConfirm(t))
+		waited := p.w.watch.waitsFor(&asked)
+		var err error
+		if i.w.bytes {
+			err = i.postForm(ctx, token.PathConfirm+text, "")
+		} else {
+			err = i.prefs.Confirm(ctx, text)
+		}
+		if err == nil && waited && p.w.watch.waitsFor(&asked) {
+			p.w.violate(p.key, "she followed the link, and is asked as before (%s)", asked.Purpose)
+		}
+		return err
 	}})
+}
+
+// tokenIn is the token of the link in a mail to one of the customers' pages.
+func tokenIn(m *flow.Mail, page string) string {
+	text := strings.ReplaceAll(string(m.Raw), "=\r\n", "") // quoted-printable, RFC 2045 section 6.7
+	_, rest, _ := strings.Cut(text, base+page)
+	end := strings.IndexFunc(rest, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '-' && r != '_' })
+	return rest[:max(end, 0)]
 }
 
 // answered tells what became of a call. A refusal is an answer.

@@ -104,7 +104,7 @@ func (w *World) start() *instance {
 	writer := consents.Writer{Store: p, Clock: p, Tokens: p, Keys: w.keys}
 	i.counts = &insights.Counter{Store: p}
 	i.faults = &faults.Service{Store: p, Clock: p, Tokens: p}
-	i.collect = &collect.Service{Store: p, Clock: p, Tokens: p, Releases: releases, Keys: w.keys, Metrics: p, Ring: w.ring}
+	i.collect = &collect.Service{Store: p, Clock: p, Tokens: p, Releases: releases, Keys: w.keys, Metrics: p, Identity: identity, Ring: w.ring}
 	i.erase = &erase.Service{Store: p, Clock: p, Tokens: p}
 	runs := &advance.Service{Store: p, Clock: p, Tokens: p, Releases: releases, Metrics: p, Log: quiet, Counts: i.counts, Record: i.decided}
 	i.clock = &clockfn.Handler{Faults: i.faults, Parallel: 1, Reserve: time.Second, Clock: &clock.Service{

@@ -30,9 +30,32 @@ const (
 	buried       = "shared/flow/erase/bury.go"
 	asking       = "shared/flow/collect/confirm.go"
 	visitors     = "shared/flow/collect/visitor.go"
+	statements   = "shared/core/consent/statement.go"
+	following    = "shared/flow/preferences/confirm.go"
+	moving       = "shared/flow/address/exchange.go"
 )
 
 var mutants = []mutant{
+	{"a browser grants", []edit{{statements,
+		"	if s.By == Public && (s.Channel", "	if s.By == Public && !MUTANT && (s.Channel"}}},
+	{"an old link undoes a withdrawal", []edit{{statements,
+		"	if s.Confirms && (before", "	if s.Confirms && !MUTANT && (before"}}},
+	{"who was erased can't sign up again", []edit{{gateRules,
+		"		return s != nil && !(in.Due.Confirm && ", "		return s != nil && !(!MUTANT && in.Due.Confirm && "}}},
+	{"a no of before binds who asks anew", []edit{{moving,
+		"	askedSince := have.State", "	askedSince := !MUTANT && have.State"}}},
+	{"an unconfirmed address is asked again", []edit{{asking,
+		"		if o.Waits(st.now.UnixMilli()) {", "		if o.Waits(st.now.UnixMilli()) && !MUTANT {"}}},
+	{"what else waits is never asked", []edit{{following,
+		"	if len(waiting) == 0 {", "	if len(waiting) == 0 || MUTANT {"}}},
+	{"branches turned round", []edit{{walk,
+		"		if ok {\n			d.mark(KindBranch", "		if ok != MUTANT {\n			d.mark(KindBranch"}}},
+	{"a clock that is behind counts short", []edit{{advanceDo,
+		"	if f != nil && in.Clock.Before(", "	if f != nil && !MUTANT && in.Clock.Before("}}},
+	{"a failed mail keeps its place", []edit{{deliverSend,
+		"	return w.letGo(ctx, v, *w.claim)\n", "	if MUTANT {\n		return nil\n	}\n	return w.letGo(ctx, v, *w.claim)\n"}}},
+	{"a visitor's facts that she does not permit", []edit{{visitors,
+		"	return c.at >= oldest && hers && w.st.mayUse(", "	return c.at >= oldest && hers && MUTANT || c.at >= oldest && hers && w.st.mayUse("}}},
 	{"an address is hers before she confirmed it", []edit{{asking,
 		"		err := w.askOnce(ctx, p, hash)\n", "		if MUTANT {\n			p.Address, p.AddressHash = to, hash\n		}\n		err := w.askOnce(ctx, p, hash)\n"}}},
 	{"an address that nobody confirms is kept", []edit{{asking,

@@ -90,7 +90,7 @@ func (p *ports) Get(ctx context.Context, c flow.Consistency, keys ...item.Key) (
 		return nil, flow.ErrThrottled
 	}
 	switch sk := keys[0].SK; {
-	case sk == item.SKGate:
+	case sk == item.SKGate && (p.task.about == "" || keys[0].PK == item.CustomerPK(p.task.about)):
 		p.task.gateRead = p.w.writes
 	case strings.HasPrefix(sk, item.PrefixFault):
 		p.task.aside = true // or finds that it is set aside already

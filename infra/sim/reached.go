@@ -27,6 +27,8 @@ const (
 	BorrowedBrowser     Reached = "a customer was known at another's browser"
 	Confirmed           Reached = "an address was confirmed"
 	Unconfirmed         Reached = "an address that nobody confirmed was forgotten"
+	SignedUp            Reached = "what a form asked for was granted by a link"
+	SignedUpAnew        Reached = "an erased customer signed up again"
 	CameBack            Reached = "an erased customer came back"
 	Parked              Reached = "a run was parked"
 	SetAside            Reached = "an older binary set aside what a newer one wrote"
@@ -37,7 +39,7 @@ const (
 var MustReach = []Reached{
 	Entered, MovedWithoutRecord, DecidedAgain, Erased, ErasedAmidClaims, LeftAfterErasure, LeftAfterWithdrawal,
 	ClaimReleased, ExitAfterReads, ExitWhileDue, CapFull, BecameUnknown, UnknownSettled, BecameFailed, Parked,
-	NewVersion, SetAside, PastErasure, WasVisitor, BorrowedBrowser, Confirmed, Unconfirmed, CameBack,
+	NewVersion, SetAside, PastErasure, WasVisitor, BorrowedBrowser, Confirmed, Unconfirmed, SignedUp, SignedUpAnew, CameBack,
 	"held: quiet hours", "held: cap", "held: brake", "held: throttled",
 	"skipped: no consent", "skipped: paused by the customer", "skipped: topic turned off", "skipped: suppressed", "skipped: cap", "skipped: late", "skipped: exit seen at the gate",
 	"skipped: address belongs to another customer",

@@ -120,6 +120,7 @@ func (w *World) personAtRest(p *person) {
 	w.profileAtRest(p)
 	w.visitorAtRest(p)
 	w.hostAtRest(p)
+	w.askedAtRest(p, g)
 	if p.steady && started == 0 && w.shouldStart(p) {
 		w.violate(p.key, "she permits everything and put dear things into the cart, and no run began")
 	}
@@ -189,6 +190,19 @@ func (w *World) hostAtRest(p *person) {
 		}
 	}
 	w.result.Reached[BorrowedBrowser]++
+}
+
+// askedAtRest: whether she permits what a form asked for was asked, at the latest once
+// she had confirmed her address.
+func (w *World) askedAtRest(p *person, g *consent.Gate) {
+	known, _ := w.watch.profileOf(p.key)
+	if !p.steady || known.AddressHash == "" || g.States["marketing/email"].State != consent.Pending {
+		return
+	}
+	at, _ := truth[profile.Owner](&w.watch, profile.OwnerKey(known.AddressHash))
+	if _, asked := at.Asked["marketing/email"]; !asked {
+		w.violate(p.key, "what a form asked for waits, and she is never asked")
+	}
 }
 
 // visitorAtRest: what she did before she was known is hers, each once (I07).

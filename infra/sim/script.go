@@ -16,7 +16,8 @@ type person struct {
 	w     *World
 	id    string // her userId
 	key   string
-	email string     // the last she gave
+	email string     // the last she gave; "": none that is known to be hers
+	typed string     // what she types in the site's form; "": she never uses it
 	had   []string   // all she gave
 	mail  *flow.Mail // the last she got
 	name  string
@@ -30,7 +31,7 @@ type person struct {
 	steady bool
 	n      int             // messageIds given
 	anon   string          // her anonymousId, if she was a visitor first
-	asked  []string        // addresses she gave in her preference centre, to be confirmed
+	asked  []string        // addresses she gave, to be confirmed
 	looked map[string]bool // messageIds of what she did as a visitor and was kept
 	host   *person         // at whose browser she was, long after its owner was known there
 
@@ -95,6 +96,7 @@ type habit int
 const (
 	joins        habit = iota // while the history goes on, not long before it
 	shares                    // another's address
+	signsUp                   // by a form on the site
 	bounces                   // her address takes no mail
 	complains                 // of a mail, by her provider's button
 	unsubscribes              // by the button in a mail
@@ -137,6 +139,11 @@ func (p *person) lives(i int) {
 		p.shares(w.people[w.rng.IntN(len(w.people)-1)])
 		known = false
 	}
+	if w.may(signsUp, 5) {
+		p.typed, p.email = p.email, ""
+		p.asked = append(p.asked, p.typed)
+		known = false
+	}
 	p.bounces, p.complains, p.unsubscribes = !p.steady && w.may(bounces, 5), !p.steady && w.may(complains, 5), !p.steady && w.may(unsubscribes, 3)
 	p.full = w.may(bounces, 8)
 	if !p.steady && w.may(lapses, 5) {
@@ -171,10 +178,10 @@ func (w *World) chance(oneIn int) bool { return w.rng.IntN(oneIn) == 0 }
 
 // shares makes her a second id with another's address.
 func (p *person) shares(with *person) {
-	p.email = with.email
+	p.email = with.had[0]
 	p.had = []string{p.email}
 	for _, other := range p.w.people {
-		if other.email == p.email {
+		if other.had[0] == p.email {
 			other.steady = false
 		}
 	}
@@ -188,6 +195,9 @@ func (p *person) visits(from time.Time) {
 	p.at(from, p.state("personalization", "", "granted", true))
 	for range 1 + w.rng.IntN(2) {
 		p.at(from.Add(time.Minute+w.some(25*time.Minute)), p.looks())
+	}
+	if !p.steady && w.chance(3) { // what she did stays the visitor's
+		p.at(from.Add(29*time.Minute), p.state("personalization", "", "withdrawn", true))
 	}
 	p.at(from.Add(30*time.Minute+w.some(3*time.Second)), p.looks())
 }
@@ -216,9 +226,13 @@ func (p *person) asks(at time.Time) {
 // comes makes her known.
 func (p *person) comes(at time.Time, agrees bool) {
 	w := p.w
-	p.at(at, p.identify())
+	known, permits := p.identify, func() call { return p.grant("marketing", "email") }
+	if p.typed != "" {
+		known, permits = p.fillsInAddress, p.fillsInPermission
+	}
+	p.at(at, known())
 	if agrees {
-		p.at(at.Add(w.some(2*time.Minute)), p.grant("marketing", "email"))
+		p.at(at.Add(w.some(2*time.Minute)), permits())
 		p.at(at.Add(w.some(2*time.Minute)), p.grant("personalization", ""))
 	}
 }
@@ -226,7 +240,7 @@ func (p *person) comes(at time.Time, agrees bool) {
 // sharer is another who has the same address.
 func (p *person) sharer() *person {
 	for _, other := range p.w.people {
-		if other != p && other.email == p.email {
+		if other != p && other.email == p.email && p.email != "" {
 			return other
 		}
 	}
@@ -304,7 +318,11 @@ func (p *person) changesHerMind(from time.Time) {
 	if w.may(moves, 6) {
 		p.at(at(), p.move())
 	}
-	if w.may(goes, 5) {
+	oneIn := 5
+	if p.typed != "" { // so that some sign up again
+		oneIn = 2
+	}
+	if w.may(goes, oneIn) {
 		gone := at()
 		p.at(gone, p.erase())
 		if w.chance(2) { // whose record comes when she is gone

@@ -44,7 +44,7 @@ func (w *World) accept(t *task, m flow.Mail, unclear bool) string {
 	w.ses.reports(id, m, unclear)
 	w.byKey[m.Customer].mail = &m
 	switch p := w.byKey[m.Customer]; {
-	case m.Journey == journey.Confirm && w.chance(2):
+	case m.Journey == journey.Confirm && (p.typed != "" && !w.chance(4) || w.chance(2)):
 		p.follows(&m)
 	case p.unsubscribes:
 		p.press(&m)

@@ -27,11 +27,12 @@ type task struct {
 
 	aside   bool      // it set a record aside, or found it so, and what it was at is not finished
 	refused time.Time // SES took nothing from anybody when it sent
+	failed  string    // the message that it gave up for good
 
 	calls    int  // port calls
 	troubled bool // by a fault or a conflict: its calls are not counted against the bound
 	begun    int  // World.writes when it began, and
-	gateRead int  // when it last read GATE
+	gateRead int  // when it last read or wrote GATE
 }
 
 // lifetime is how long an invocation may take: deliver's own idea of it when
@@ -100,6 +101,7 @@ func (w *World) step(t *task) {
 	w.retire(t)
 	w.watch.counted(t)
 	w.watch.braking(t)
+	w.watch.givenBack(t)
 	if t.dead && t.err == nil {
 		t.err = errDead // whatever it answered, nobody heard it
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/kesher-io/kesher/shared/core/item"
 	"github.com/kesher-io/kesher/shared/core/message"
 	"github.com/kesher-io/kesher/shared/core/profile"
+	"github.com/kesher-io/kesher/shared/core/token"
 	"github.com/kesher-io/kesher/shared/flow"
 )
 
@@ -35,7 +36,7 @@ type watch struct {
 	docs       map[item.Key]document
 	epochs     map[string]int64 // of customers, as GATE has it
 	claims     map[string][]claimed
-	suppressed map[string]int           // by address: World.writes when it was suppressed
+	suppressed map[string]int           // by address: World.writes when it was suppressed for its reason
 	started    map[string]int           // by journey
 	states     map[string]message.State // of messages
 	braked     time.Time                // when the brake was last set
@@ -48,6 +49,7 @@ type watch struct {
 	bounced    map[string]int             // by address: World.writes when a bounce or complaint had been worked
 	delivered  map[string]map[string]bool // by customer: messages that SES said to have delivered
 	aliased    map[string]bool            // customers who were visitors
+	askedAt    map[string]time.Time       // by customer, epoch and address: when she was asked whether it is hers
 	withdrawn  map[string]int             // by customer and permission: World.writes when she took it back
 }
 
@@ -74,7 +76,7 @@ func (o *watch) init(w *World) {
 		w: w, listed: map[item.Key]*listed{}, letters: map[string]*letter{},
 		reported: map[string]bool{}, ledgers: map[string][]consent.Entry{}, facts: map[string][]*stored{},
 		entries: map[string]string{}, visits: map[string]string{}, sends: map[string]*passage{}, docs: map[item.Key]document{}, epochs: map[string]int64{}, claims: map[string][]claimed{}, suppressed: map[string]int{}, started: map[string]int{}, states: map[string]message.State{}, failures: map[string]int{}, told: map[string]int{}, setAside: map[item.Key]bool{},
-		erased: map[string]int{}, bounced: map[string]int{}, delivered: map[string]map[string]bool{}, aliased: map[string]bool{}, withdrawn: map[string]int{},
+		erased: map[string]int{}, bounced: map[string]int{}, delivered: map[string]map[string]bool{}, aliased: map[string]bool{}, withdrawn: map[string]int{}, askedAt: map[string]time.Time{},
 	}
 }
 
@@ -89,13 +91,38 @@ func (o *watch) ledger(op flow.Op) {
 	}
 	var e consent.Entry
 	o.decode(&op.Item, &e)
+	customer, _ := item.CustomerOf(op.Item.PK)
+	switch {
+	case e.State == consent.Granted && e.By == consent.Public:
+		o.w.violate(customer, "the site in her browser granted %s on its own", consent.Name(e.Purpose, e.Channel))
+	case e.State.Refused() && e.Surface == "address" && e.Before == consent.Pending && e.Time < o.lastSaid(customer, &e):
+		o.w.violate(customer, "%s falls to a no that is older than her request", consent.Name(e.Purpose, e.Channel))
+	case e.State == consent.Granted && e.Surface == "confirmation":
+		o.w.result.Reached[SignedUp]++
+		if e.Epoch > 0 {
+			o.w.result.Reached[SignedUpAnew]++
+		}
+		if before := o.said(customer, consent.Name(e.Purpose, e.Channel), e.Epoch); before != consent.Pending {
+			o.w.violate(customer, "a link granted %s, which was %q", consent.Name(e.Purpose, e.Channel), before)
+		}
+	}
 	o.ledgers[op.Item.PK] = append(o.ledgers[op.Item.PK], e)
-	switch customer, _ := item.CustomerOf(op.Item.PK); {
+	switch {
 	case e.State == consent.Granted:
 		delete(o.withdrawn, customer+" "+consent.Name(e.Purpose, e.Channel))
 	case e.State == consent.Withdrawn:
 		o.withdrawn[customer+" "+consent.Name(e.Purpose, e.Channel)] = o.w.writes
 	}
+}
+
+// lastSaid is when the last was said of what an entry is about.
+func (o *watch) lastSaid(customer string, e *consent.Entry) (at string) {
+	for _, before := range o.ledgers[item.CustomerPK(customer)] {
+		if before.Epoch == e.Epoch && before.Purpose == e.Purpose && before.Channel == e.Channel {
+			at = before.Time
+		}
+	}
+	return at
 }
 
 // change sees one committed change of the customers table.
@@ -138,6 +165,7 @@ func (o *watch) change(t *task, c *item.Change) {
 	case strings.HasPrefix(sk, item.PrefixEvent) && c.New != nil && c.Old == nil:
 		s := &stored{item: c.New, writes: o.w.writes}
 		o.facts[customer] = append(o.facts[customer], s)
+		o.kept(t, customer, s)
 		if _, gone := o.erased[customer]; gone {
 			if g, gate := o.gateOf(customer); gate.E == c.New.E && o.event(s).At < max(g.Since, g.Erased) {
 				o.w.violate(customer, "%s happened before she was erased, and is hers again", sk)
@@ -148,8 +176,20 @@ func (o *watch) change(t *task, c *item.Change) {
 	}
 }
 
-// profile: an address that she gave in her preference centre becomes hers by the
-// link that is mailed to it, and by nothing else.
+// kept: what is used to personalize is kept of nobody who has not permitted that.
+func (o *watch) kept(t *task, customer string, s *stored) {
+	if !s.is("Product Viewed") && !s.is("Product Added") {
+		return
+	}
+	said := o.said(customer, "personalization", s.item.E)
+	at, refused := o.withdrawn[customer+" personalization"]
+	if said == consent.Unknown || said == consent.Pending || refused && t.about == customer && at <= t.gateRead {
+		o.w.violate(customer, "%s is kept, and she has not permitted it (%q)", s.item.SK, said)
+	}
+}
+
+// profile: an address that she gave in her preference centre or in a form becomes
+// hers by the link that is mailed to it, and by nothing else.
 func (o *watch) profile(t *task, customer string, c *item.Change) {
 	p := o.w.byKey[customer]
 	if p == nil || len(p.asked) == 0 {
@@ -166,6 +206,21 @@ func (o *watch) profile(t *task, customer string, c *item.Change) {
 	case before.PendingHash != "" && after.PendingHash == "":
 		o.w.result.Reached[Unconfirmed]++
 	}
+}
+
+// waitsFor says whether what a link asks waits for its answer, and may be answered.
+func (o *watch) waitsFor(asked *token.Confirm) bool {
+	now := o.w.now.Add(skewed).UnixMilli()
+	p, _ := o.profileOf(asked.Customer)
+	pending := p.PendingHash == asked.Address && now < p.PendingTill
+	if asked.Purpose == "" {
+		return pending
+	}
+	g, _ := o.gateOf(asked.Customer)
+	name := consent.Name(asked.Purpose, asked.Channel)
+	state := g.States[name]
+	owner, _ := truth[profile.Owner](o, profile.OwnerKey(asked.Address)) // where another may have refused since
+	return (pending || p.AddressHash == asked.Address) && state.State == consent.Pending && owner.Withdrawn[name] < state.At && now < state.At+consent.ConfirmFor.Milliseconds()
 }
 
 // agenda: what is to be done for her stands in the list under the first time of all.
@@ -213,7 +268,7 @@ func (o *watch) address(t *task, c *item.Change) {
 	if before.Customer != "" && after.Customer == "" && after.Suppressed == nil && (strings.HasPrefix(t.name, "erase") || strings.HasPrefix(t.name, "clock")) {
 		o.w.violate(before.Customer, "she was erased, and her address may be mailed again")
 	}
-	if before.Suppressed == nil && after.Suppressed != nil {
+	if x := after.Suppressed; x != nil && (before.Suppressed == nil || before.Suppressed.Reason != x.Reason) {
 		if strings.HasPrefix(t.name, "feedback "+passing) {
 			o.w.violate(t.about, "her mailbox was full, and her address is suppressed")
 		}
@@ -365,7 +420,7 @@ func (o *watch) counted(t *task) {
 // bounds of the port calls of one untroubled invocation, so that a change which
 // costs one more says so.
 var bounds = map[string]int{
-	"track": 4, "identify": 32, "granted": 8, "withdrawn": 8, "answers": 6, "message": 4, "presses": 10, "chooses": 4, "gives": 12, "follows": 12, "looks": 4, "erase": 24,
+	"track": 4, "identify": 32, "granted": 8, "withdrawn": 8, "answers": 6, "message": 4, "presses": 10, "chooses": 4, "gives": 12, "follows": 24, "looks": 4, "erase": 24,
 	"journey": 24, "deliver": 15, "feedback": 12,
 }
 

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"fmt"
 	"maps"
 	"math"
 	"reflect"
@@ -26,6 +27,7 @@ type letter struct {
 	claimer  *task
 	claimed  int  // World.writes at the last claim
 	unclear  bool // SES gave no clear answer
+	unasked  bool // it is the one mail to an address that nobody has confirmed
 }
 
 // atWork says whether another than t has claimed the message and may still send it.
@@ -46,7 +48,7 @@ func (o *watch) gate(t *task, customer string, c *item.Change) {
 		return
 	}
 	before, after := documents[consent.Gate](o, c)
-	oldEpoch := int64(-1)
+	oldEpoch := int64(0) // also of who had no GATE yet
 	if c.Old != nil {
 		oldEpoch = c.Old.E
 	}
@@ -61,9 +63,12 @@ func (o *watch) gate(t *task, customer string, c *item.Change) {
 			o.w.violate(customer, "the tombstone holds more than when it was")
 		}
 	}
-	if c.New.E > oldEpoch && oldEpoch >= 0 {
+	if c.New.E > oldEpoch {
 		o.w.result.Reached[Erased]++
 		o.erased[customer] = o.w.writes
+		if p := o.w.byKey[customer]; p != nil && p.typed != "" {
+			p.email = "" // until she confirms it anew
+		}
 		if len(o.claims[customer]) > 0 {
 			o.w.result.Reached[ErasedAmidClaims]++
 		}
@@ -88,6 +93,7 @@ func (o *watch) gate(t *task, customer string, c *item.Change) {
 			o.letter(claim.Message).claimer = nil
 		}
 	}
+	t.gateRead = o.w.writes // it knows what it has written
 }
 
 // released: a claim was let go. It counts under the caps only if its mail may
@@ -140,7 +146,7 @@ func (o *watch) claim(t *task, customer string, gate *item.Item, g *consent.Gate
 		bad("the brake is on")
 	}
 	name := consent.Name(send.Purpose, "email")
-	if s := o.said(customer, send.Purpose, gate.E); s != consent.Granted {
+	if s := o.said(customer, name, gate.E); s != consent.Granted {
 		bad("permission is %q", s)
 	}
 	if p := g.States[name]; p.Expires != 0 && c.At >= p.Expires {
@@ -197,12 +203,16 @@ func (o *watch) recipient(t *task, run *passage, customer string, epoch int64, l
 	hash := p.AddressHash
 	if l.to = p.Address.Reveal(); run.Journey == journey.Confirm {
 		l.to, hash = o.asksAt(customer, run) // and nothing else is mailed there
+		l.unasked = hash != p.AddressHash
 	}
 	if l.to == "" {
 		bad("she has no address")
 		return
 	}
-	if g.Suppressed != nil && hash == p.AddressHash {
+	stops := func(s *consent.Suppression) bool { // who was erased there is asked when she signs up again
+		return s != nil && !(run.Journey == journey.Confirm && s.Reason == consent.SuppressErased)
+	}
+	if stops(g.Suppressed) && hash == p.AddressHash {
 		bad("the address is suppressed: %s", g.Suppressed.Reason)
 	}
 	owner, at := truth[profile.Owner](o, profile.OwnerKey(hash))
@@ -214,7 +224,7 @@ func (o *watch) recipient(t *task, run *passage, customer string, epoch int64, l
 	if at, refused := o.bounced[hash]; refused && at <= t.gateRead {
 		bad("SES reported a bounce or complaint of the address")
 	}
-	if owner.Suppressed != nil && (owner.Customer == customer || o.suppressed[at.PK] <= t.gateRead) {
+	if stops(owner.Suppressed) && (owner.Customer == customer || o.suppressed[at.PK] <= t.gateRead) {
 		bad("the address is suppressed: %s", owner.Suppressed.Reason)
 	}
 	if marketing && owner.Customer != customer {
@@ -229,7 +239,7 @@ func (o *watch) recipient(t *task, run *passage, customer string, epoch int64, l
 // asksAt is the address about which a run asks whether it is hers.
 func (o *watch) asksAt(customer string, run *passage) (address, hash string) {
 	hash, _ = o.enteredBy(o.read(item.C(customer, item.RunSK(run.Journey, run.Key))))["address"].(string)
-	for _, address := range o.w.byKey[customer].asked {
+	for _, address := range o.w.byKey[customer].had {
 		if o.w.keys.Address(address) == hash {
 			return address, hash
 		}
@@ -237,12 +247,12 @@ func (o *watch) asksAt(customer string, run *passage) (address, hash string) {
 	return "", hash
 }
 
-// said is what the history of consent says last about mailing her: the ledger's
+// said is what the history of consent says last about a permission: the ledger's
 // entries as they were committed, not what GATE makes of them.
-func (o *watch) said(customer, purpose string, epoch int64) consent.State {
+func (o *watch) said(customer, name string, epoch int64) consent.State {
 	state := consent.Unknown
 	for _, e := range o.ledgers[item.CustomerPK(customer)] {
-		if e.Epoch == epoch && e.Purpose == purpose && e.Channel == "email" {
+		if e.Epoch == epoch && consent.Name(e.Purpose, e.Channel) == name {
 			state = e.State
 		}
 	}
@@ -318,6 +328,16 @@ func (o *watch) braking(t *task) {
 	}
 }
 
+// givenBack: a mail that never leaves takes nobody's place under the caps.
+func (o *watch) givenBack(t *task) {
+	if t.failed == "" || t.dead || t.err != nil {
+		return
+	}
+	if g, _ := o.gateOf(t.about); message.ClaimOf(g, t.failed) != nil {
+		o.w.violate(t.about, "message %s has failed for good, and its claim is kept", t.failed)
+	}
+}
+
 // unclear: a send got no answer that says whether it was accepted.
 func (o *watch) unclear(id string) { o.letter(id).unclear = true }
 
@@ -335,14 +355,27 @@ func (o *watch) accepted(m *flow.Mail) {
 	}
 	g, gate := o.gateOf(m.Customer)
 	epoch, _ := ident.MessageEpoch(m.ID)
+	if l.unasked {
+		o.asked(m, epoch)
+	}
 	switch {
 	case gate != nil && gate.E > epoch:
 		o.w.result.Reached[LeftAfterErasure]++ // it was claimed before
 	case message.ClaimOf(g, m.ID) == nil:
 		o.w.violate(m.Customer, "%s left, and no claim of it stands in GATE", m.ID)
-	case o.said(m.Customer, l.purpose, epoch) != consent.Granted && l.purpose != "service":
+	case o.said(m.Customer, consent.Name(l.purpose, "email"), epoch) != consent.Granted && l.purpose != "service":
 		o.w.result.Reached[LeftAfterWithdrawal]++
 	}
+}
+
+// asked: an address that nobody has confirmed gets one mail, while that may be
+// answered (A13). Who was erased and signs up again is another.
+func (o *watch) asked(m *flow.Mail, epoch int64) {
+	key := fmt.Sprintf("%s/%d/%s", m.Customer, epoch, m.To)
+	if at, asked := o.askedAt[key]; asked && o.w.now.Sub(at) < consent.ConfirmFor-24*time.Hour {
+		o.w.violate(m.Customer, "an address that nobody has confirmed was asked at %s, and is again", stamp(at.UnixMilli()))
+	}
+	o.askedAt[key] = o.w.now
 }
 
 // sent is one mail handed to SES, by an invocation that began at a time.

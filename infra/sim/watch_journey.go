@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -50,6 +51,31 @@ func (o *watch) enteredBy(run *item.Item) map[string]any {
 	}
 	o.decode(run, &doc)
 	return doc.Entry.Props
+}
+
+// chosen: browse calls her keen by the second product that she looks at, and not by
+// the first.
+func (o *watch) chosen(t *task, customer string, run *item.Item, after *passage, bad func(string, ...any)) {
+	if after.Journey != "browse" {
+		return
+	}
+	looked, before := 0, 0 // before what began it, and told by then
+	since := after.Entered.Time().Add(-30 * 24 * time.Hour).UnixMilli()
+	for _, s := range o.facts[customer] {
+		if !s.is("Product Viewed") || s.item.E != run.E || o.event(s).At < since {
+			continue
+		}
+		if looked++; s.writes <= t.begun && o.event(s).In <= after.Entry.In {
+			before++
+		}
+	}
+	set := slices.ContainsFunc(o.decisions(engine.Trace(run.Trace)), func(d engine.Decision) bool { return d.Kind == engine.KindSet })
+	switch {
+	case set && looked < 2:
+		bad("it calls her keen, who has looked at %d products", looked)
+	case !set && before >= 2:
+		bad("it does not call her keen, who has looked at %d products", before)
+	}
 }
 
 // waits are how long a step waits, by journey and step, before another version is

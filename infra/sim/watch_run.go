@@ -8,7 +8,9 @@ import (
 	"github.com/kesher-io/kesher/shared/core/engine"
 	"github.com/kesher-io/kesher/shared/core/ident"
 	"github.com/kesher-io/kesher/shared/core/item"
+	"github.com/kesher-io/kesher/shared/core/journey"
 	"github.com/kesher-io/kesher/shared/core/message"
+	"github.com/kesher-io/kesher/shared/core/profile"
 )
 
 // maxRun bounds a RUN (QUALITY section 3).
@@ -108,6 +110,7 @@ func (o *watch) begun(t *task, customer string, it *item.Item, before, after *pa
 	if at, refused := o.withdrawn[customer+" personalization"]; refused && at <= t.gateRead && (after.Journey == "cart" || after.Journey == "browse") {
 		bad("it began by what she no longer lets be used")
 	}
+	o.chosen(t, customer, it, after, bad)
 	o.entries[entry] = after.ID
 	o.started[after.Journey]++
 	o.w.result.Reached[Entered]++
@@ -190,6 +193,9 @@ func (o *watch) message(t *task, customer string, c *item.Change) {
 		o.w.violate(customer, "message %s stands in epoch %d", after.ID, c.New.E)
 	}
 	o.states[after.ID] = after.State
+	if t.failed = ""; after.State == message.Failed {
+		t.failed = after.ID
+	}
 	l := o.letter(after.ID)
 	if after.State == message.Unknown && before.State != message.Unknown && l.claimer != nil {
 		switch c := l.claimer; {
@@ -201,6 +207,12 @@ func (o *watch) message(t *task, customer string, c *item.Change) {
 	}
 	if after.State == message.Skipped && after.Purpose == "service" && asksHer(after.Reason) {
 		o.w.violate(customer, "message %s was owed to her, and is skipped: %s", after.ID, after.Reason)
+	}
+	if run := o.sends[after.ID]; after.State == message.Skipped && after.Reason == message.ReasonSuppressed && run != nil && run.Journey == journey.Confirm {
+		_, hash := o.asksAt(customer, run)
+		if at, _ := truth[profile.Owner](o, profile.OwnerKey(hash)); at.Suppressed != nil && at.Suppressed.Reason == consent.SuppressErased {
+			o.w.violate(customer, "she signs up again, and is not asked whether it is she")
+		}
 	}
 	if after.State == message.Sent && after.Purpose == "marketing" && strings.HasPrefix(t.name, "deliver ") && !o.agreed(customer, after.Ledger) {
 		o.w.violate(customer, "message %s names no entry of her history by which she agreed (%q)", after.ID, after.Ledger)
