@@ -9,24 +9,33 @@ const (
 )
 
 // BuiltinTemplates are the mails of the built-in journeys `confirm` and `link`,
-// in every language of the product's own pages. They read run.action_url.
+// in every language of the product's own pages. They read run.action_url, the link of
+// the button, and run.action_text, what pressing it agrees to ("": nothing).
 func BuiltinTemplates() []TemplateSource {
 	return []TemplateSource{
 		{
 			Name: TemplateConfirm,
 			Subject: plan.Text{
-				"en": "Please confirm your address for {{ brand.name }}",
-				"he": "נא לאשר את הכתובת שלך עבור {{ brand.name }}",
+				"en": "Please confirm your " + either("request to", "address for") + " {{ brand.name }}",
+				"he": "נא לאשר את " + either("הבקשה שלך אל", "הכתובת שלך עבור") + " {{ brand.name }}",
 			},
 			HTML: map[string]string{
-				"en": letter("Please confirm your address",
-					"Someone, probably you, asked {{ brand.name }} to write to this address. Nothing will be sent before you confirm.",
-					"Confirm my address",
-					"If it was not you, do nothing: without a confirmation this address is forgotten."),
-				"he": letter("נא לאשר את הכתובת",
-					"מישהו, כנראה את או אתה, ביקש מ {{ brand.name }} לכתוב לכתובת זו. דבר לא יישלח לפני האישור.",
-					"אישור הכתובת",
-					"אם לא ביקשת זאת, אין צורך לעשות דבר: בלי אישור הכתובת תימחק."),
+				"en": either(letter("Please confirm your request",
+					"Someone, probably you, asked {{ brand.name }} for this, at this address:</p>"+quoted+"<p>Nothing of it will be sent before you confirm.",
+					"Yes, I want this",
+					"If it was not you, do nothing: without a confirmation the request is forgotten."),
+					letter("Please confirm your address",
+						"Someone, probably you, asked {{ brand.name }} to write to this address. Nothing will be sent before you confirm.",
+						"Confirm my address",
+						"If it was not you, do nothing: without a confirmation this address is forgotten.")),
+				"he": either(letter("נא לאשר את הבקשה",
+					"מישהו, כנראה את או אתה, ביקש זאת מ {{ brand.name }} בכתובת זו:</p>"+quoted+"<p>דבר מזה לא יישלח לפני האישור.",
+					"כן, זה מה שביקשתי",
+					"אם לא ביקשת זאת, אין צורך לעשות דבר: בלי אישור הבקשה תימחק."),
+					letter("נא לאשר את הכתובת",
+						"מישהו, כנראה את או אתה, ביקש מ {{ brand.name }} לכתוב לכתובת זו. דבר לא יישלח לפני האישור.",
+						"אישור הכתובת",
+						"אם לא ביקשת זאת, אין צורך לעשות דבר: בלי אישור הכתובת תימחק.")),
 			},
 		},
 		{
@@ -48,6 +57,13 @@ func BuiltinTemplates() []TemplateSource {
 		},
 	}
 }
+
+// either is one text where something is agreed to, and another where nothing is.
+func either(agrees, not string) string {
+	return `{% if run.action_text != "" %}` + agrees + `{% else %}` + not + `{% endif %}`
+}
+
+const quoted = `<p dir="auto" style="margin:0 0 24px;padding:12px 16px;border:1px solid #d1d5db;border-radius:6px;background-color:#f3f4f6;">{{ run.action_text }}</p>`
 
 // letter is the body of a short mail with one button. #ffffff on #1d4ed8 is 6.7:1.
 func letter(title, text, button, note string) string {

@@ -316,25 +316,35 @@ func TestTemplatesSeeWhatTheContractNames(t *testing.T) {
 // B17, B18: the product's own mails.
 func TestBuiltinMailsInEveryLanguage(t *testing.T) {
 	for _, src := range BuiltinTemplates() {
-		tpl := mustCompile(t, src)
 		for _, lang := range []string{"en", "he"} {
-			in := input(lang)
-			in.Purpose, in.Links = plan.PurposeService, Links{}
-			in.Run = map[string]any{"action_url": "https://k.example/c/token"}
-			out, err := tpl.Render(in)
-			if err != nil {
-				t.Fatalf("%s %s: %v", src.Name, lang, err)
-			}
-			for _, finding := range Audit(out.HTML) {
-				t.Errorf("%s %s: %s", src.Name, lang, finding)
-			}
-			if out.Lang != lang || strings.Count(out.HTML, `href="https://k.example/c/token"`) != 1 || !strings.Contains(out.Text, "<https://k.example/c/token>") {
-				t.Errorf("%s %s:\n%s\n%s", src.Name, lang, out.HTML, out.Text)
-			}
-			// A13: free of promotion: no link but the one it is for, and the answer address.
-			if n := strings.Count(out.HTML, "href="); n != 2 {
-				t.Errorf("%s %s: %d links", src.Name, lang, n)
+			plain := builtin(t, src, lang, "")
+			if agrees := builtin(t, src, lang, "Send <me> offers"); src.Name == TemplateConfirm {
+				if !strings.Contains(agrees.HTML, "Send &lt;me&gt; offers") || !strings.Contains(agrees.Text, "Send <me> offers") || agrees.Subject == plain.Subject {
+					t.Errorf("%s: the mail does not say what she agrees to:\n%s\n%s", lang, agrees.Subject, agrees.Text)
+				}
 			}
 		}
 	}
+}
+
+func builtin(t *testing.T, src TemplateSource, lang, agreed string) Rendered {
+	t.Helper()
+	in := input(lang)
+	in.Purpose, in.Links = plan.PurposeService, Links{}
+	in.Run = map[string]any{"action_url": "https://k.example/c/token", "action_text": agreed}
+	out, err := mustCompile(t, src).Render(in)
+	if err != nil {
+		t.Fatalf("%s %s: %v", src.Name, lang, err)
+	}
+	for _, finding := range Audit(out.HTML) {
+		t.Errorf("%s %s: %s", src.Name, lang, finding)
+	}
+	if out.Lang != lang || strings.Count(out.HTML, `href="https://k.example/c/token"`) != 1 || !strings.Contains(out.Text, "<https://k.example/c/token>") {
+		t.Errorf("%s %s:\n%s\n%s", src.Name, lang, out.HTML, out.Text)
+	}
+	// A13: free of promotion: no link but the one it is for, and the answer address.
+	if n := strings.Count(out.HTML, "href="); n != 2 {
+		t.Errorf("%s %s: %d links", src.Name, lang, n)
+	}
+	return out
 }

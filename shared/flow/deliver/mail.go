@@ -155,10 +155,11 @@ func (l *letter) pageLinks(hash string) message.Links {
 // input is what the template sees.
 func (l *letter) input(links message.Links, sender string) message.RenderInput {
 	s := l.live.Settings
+	link, agreed := l.action()
 	return message.RenderInput{
 		Lang: l.lang(), Brand: s.Brand, Profile: visible(l.view),
 		Entry: l.entry(), Event: l.event(), Collections: l.collections, Offer: l.offerTexts(),
-		Run:   map[string]any{"id": l.run.ID, "journey": l.run.Journey, "step": l.run.Step, "action_url": l.actionURL()},
+		Run:   map[string]any{"id": l.run.ID, "journey": l.run.Journey, "step": l.run.Step, "action_url": link, "action_text": agreed},
 		Links: links, Sender: sender, ReplyTo: s.ReplyTo(),
 		Purpose: l.due.Purpose, PurposeTitle: l.live.Plan.Purposes[l.due.Purpose].Title,
 	}
@@ -199,18 +200,22 @@ func (l *letter) offerTexts() []map[string]any {
 // section 3).
 const sessionLife = 30 * time.Minute
 
-// actionURL is the one thing that a built-in mail asks for. Its link is minted
-// here, when the mail is written: it stands in no item.
-func (l *letter) actionURL() string {
+// action is the one thing that a built-in mail asks for, and the text that she agrees
+// to by it. Its link is minted here, when the mail is written: it stands in no item.
+func (l *letter) action() (link, agreed string) {
 	switch l.walk.Name {
 	case journey.Confirm:
-		return l.links.Confirm(l.confirmation())
+		c := l.confirmation()
+		if n := l.rel.Notices[c.Notice]; n != nil {
+			agreed = n.Text.In(l.lang(), l.live.Settings.Brand.First())
+		}
+		return l.links.Confirm(c), agreed
 	case journey.Link:
 		return l.links.Session(token.Session{
 			Customer: l.customer, Nonce: l.due.Message, Expires: l.now.Add(sessionLife).UnixMilli(),
-		})
+		}), ""
 	}
-	return ""
+	return "", ""
 }
 
 // confirmation grants what the request named, to this very address, for the very

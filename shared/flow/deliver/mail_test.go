@@ -170,7 +170,11 @@ func TestAConfirmationOfAnAddressAsksForWhatWasAskedSince(t *testing.T) {
 	w.put(item.SKGate, 0, &consent.Gate{States: map[string]consent.Permission{"marketing/email": {State: consent.Pending, At: noon.UnixMilli(), Notice: "newsletter"}}})
 	key, _ := w.due("confirm", requested(map[string]any{"kind": "confirm"}))
 	w.deliver(key)
-	token := between(t, body(t, w.mails(1)[0]), `href="https://m.shop.example/c/`, `"`)
+	text := body(t, w.mails(1)[0])
+	if !strings.Contains(text, "Send me offers.") {
+		t.Errorf("it does not say what she agrees to: %s", text)
+	}
+	token := between(t, text, `href="https://m.shop.example/c/`, `"`)
 	if c, ok := w.keyring().OpenConfirm(token); !ok || c.Purpose != "marketing" || c.Channel != "email" || c.Notice != "newsletter" || c.Version != "v7" {
 		t.Fatalf("token %+v (%v)", c, ok)
 	}

@@ -123,7 +123,7 @@ func newRelease(id string) *release.Release {
 			Late:   plan.Late{Kind: message.LateDrop, After: plan.Duration(24 * time.Hour)},
 		},
 		Journeys: maps.Clone(journeys()), Templates: templates(),
-		Notices: map[string]*release.Notice{"newsletter": {ID: "newsletter", Version: "v7"}},
+		Notices: map[string]*release.Notice{"newsletter": {ID: "newsletter", Version: "v7", Text: plan.Text{"en": "Send me offers."}}},
 		Offers: []release.Offer{
 			{ID: "tent", Title: plan.Text{"en": "Tent weekend", "he": "סוף שבוע באוהל"}, Text: plan.Text{"en": "20% off"}, URL: "https://shop.example/tents", Item: "p1"},
 			{ID: "boots", Title: plan.Text{"en": "Boots"}, Text: plan.Text{"en": "10% off"}, URL: "https://shop.example/boots", Until: "2026-11-04"},
