@@ -60,7 +60,8 @@ func (i *instance) record(ctx context.Context, c delivery.Consumer, change item.
 	}
 	var r events.StreamResponse
 	if err := json.Unmarshal(answer, &r); err != nil || r.BatchItemFailures == nil {
-		return fmt.Errorf("answered %s: a batch of which nothing is known", answer)
+		i.w.violate(i.task.about, "%s answers %s: a batch of which nothing is known", i.task.name, answer)
+		return nil
 	}
 	if len(r.BatchItemFailures) > 0 {
 		return fmt.Errorf("record %s is to come again", r.BatchItemFailures[0].ItemIdentifier)

@@ -282,13 +282,20 @@ func (p *person) follows(m *flow.Mail) {
 	if !genuine {
 		p.w.violate(p.key, "the mail that asks her has no link by which to answer: %s", m.Raw)
 	}
-	p.at(p.w.now.Add(p.w.some(6*time.Hour)), call{name: "follows link", do: func(ctx context.Context, i *instance, _ time.Time) error {
+	within := 6 * time.Hour
+	if p.w.long { // also when it is too late
+		within = 9 * 24 * time.Hour
+	}
+	p.at(p.w.now.Add(p.w.some(within)), call{name: "follows link", do: func(ctx context.Context, i *instance, _ time.Time) error {
 		waited := p.w.watch.waitsFor(&asked)
 		var err error
 		if i.w.bytes {
 			err = i.postForm(ctx, token.PathConfirm+text, "")
 		} else {
 			err = i.prefs.Confirm(ctx, text)
+		}
+		if p.w.now.Sub(m.At) > consent.ConfirmFor {
+			p.w.result.Reached[TooLate]++
 		}
 		if err == nil && waited && p.w.watch.waitsFor(&asked) {
 			p.w.violate(p.key, "she followed the link, and is asked as before (%s)", asked.Purpose)

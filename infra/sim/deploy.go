@@ -24,7 +24,7 @@ func (w *World) deploys() {
 		return
 	}
 	w.struck(TwoBinaries)
-	w.deploy.begins = w.begin.Add(w.some(span - 3*time.Hour))
+	w.deploy.begins = w.begin.Add(w.some(w.span - 3*time.Hour))
 	w.deploy.ends = w.deploy.begins.Add(w.some(2 * time.Hour))
 	w.later(w.deploy.ends.Add(10*time.Minute), w.heal)
 }

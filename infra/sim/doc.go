@@ -4,8 +4,8 @@
 //
 // One seed is one history: twenty customers who go through a journey each (or five
 // who go through several, or six through the handlers' bytes), a day and a half of
-// what they do, and the faults that befall it. Half of them came and agreed long
-// before; the others do so while it goes on. The flows and handlers are the real
+// what they do (or twelve days of six), and the faults that befall it. Half of them
+// came and agreed long before; the others do so while it goes on. The flows and handlers are the real
 // ones, wired as the mains of functions/* wire them; around them stand a store, a
 // stream, a clock, SES and a bus that are ours. Every port call parks, and the seed
 // says who goes on: at any moment one task of a history runs, so a history
@@ -25,7 +25,8 @@
 //     not accepted, throttles, is paused, rejects; reports twice, late, out of order,
 //     or never.
 //   - Customers: two ids with one address, or at one browser, permissions that run
-//     out, withdrawals by API and by link, pauses, topics turned off and addresses
+//     out, or are asked for by a form on the site and granted by a link mailed to an
+//     address that is not theirs before, withdrawals by API and by link, pauses, topics turned off and addresses
 //     to be confirmed in the preference centre, bounces for good and passing ones,
 //     complaints, purchases, erasures and returns, each at any instant, and on
 //     purpose between a worker's reads and its claim. Callers repeat calls, and some
@@ -37,7 +38,7 @@
 //     the same with another number.)
 //
 // Which faults a history has, and how often, and which habits its customers, is drawn
-// anew for each (swarm). After a day and a half the faults stop, and everything must
+// anew for each (swarm). In the end the faults stop, and everything must
 // come to rest.
 //
 // # What is not, and where real AWS differs
@@ -46,9 +47,8 @@
 // implementations nobody here wrote; Lambda's batching, bisecting and failure
 // bucket (shared/local/pump and its tests); the HTTP doors but for their flows.
 // The clocks of two instances are never more than 8 s apart: deliver's lease allows
-// for 10. SES accepts a mail at the call or not at all, never later. Nobody uses the
-// public key, so no permission waits for a confirmation. A process hangs for
-// seconds, not minutes.
+// for 10. SES accepts a mail at the call or not at all, never later. A process hangs
+// for seconds, not minutes.
 // Restore, rollback, migration and broadcasts join with what builds them.
 //
 // Two things are known and let pass. Two workers on one message, an exit that falls

@@ -60,7 +60,7 @@ func (p *person) agrees() {
 func (r Reference) options(plan []Strike, scout *[]Strike) Options {
 	return Options{Journeys: r.Journeys, Plan: plan, Scout: scout, Script: func(w *World) {
 		r.live(w.newPerson(0))
-		w.later(w.begin.Add(2*span), w.settle)
+		w.later(w.begin.Add(2*w.span), w.settle)
 	}}
 }
 

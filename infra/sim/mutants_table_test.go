@@ -33,9 +33,14 @@ const (
 	statements   = "shared/core/consent/statement.go"
 	following    = "shared/flow/preferences/confirm.go"
 	moving       = "shared/flow/address/exchange.go"
+	batches      = "shared/aws/streams/streams.go"
 )
 
 var mutants = []mutant{
+	{"wrong batchItemFailures shape", []edit{{batches,
+		"		return json.Marshal(b.response())\n", "		if MUTANT {\n			return json.Marshal(b.response().BatchItemFailures)\n		}\n		return json.Marshal(b.response())\n"}}},
+	{"batchItemFailures left empty", []edit{{batches,
+		"	return events.StreamResponse{BatchItemFailures: failures}", "	if MUTANT {\n		failures = []events.StreamFailure{}\n	}\n	return events.StreamResponse{BatchItemFailures: failures}"}}},
 	{"a browser grants", []edit{{statements,
 		"	if s.By == Public && (s.Channel", "	if s.By == Public && !MUTANT && (s.Channel"}}},
 	{"an old link undoes a withdrawal", []edit{{statements,

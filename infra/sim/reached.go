@@ -15,6 +15,9 @@ const (
 	ClaimReleased       Reached = "a claim was let go"
 	ExitAfterReads      Reached = "an exit came after the gate's reads"
 	ExitWhileDue        Reached = "an exit waited for a due message"
+	AfterPause          Reached = "a mail left after a pause was over"
+	WeekFull            Reached = "a week's last place was taken"
+	TooLate             Reached = "a link was followed too late"
 	CapFull             Reached = "a day's last place was taken"
 	BecameUnknown       Reached = "a message became unknown"
 	UnknownSettled      Reached = "a report settled an unknown message"
@@ -38,7 +41,7 @@ const (
 // MustReach are the places that a thousand seeds must come to.
 var MustReach = []Reached{
 	Entered, MovedWithoutRecord, DecidedAgain, Erased, ErasedAmidClaims, LeftAfterErasure, LeftAfterWithdrawal,
-	ClaimReleased, ExitAfterReads, ExitWhileDue, CapFull, BecameUnknown, UnknownSettled, BecameFailed, Parked,
+	ClaimReleased, ExitAfterReads, ExitWhileDue, AfterPause, WeekFull, TooLate, CapFull, BecameUnknown, UnknownSettled, BecameFailed, Parked,
 	NewVersion, SetAside, PastErasure, WasVisitor, BorrowedBrowser, Confirmed, Unconfirmed, SignedUp, SignedUpAnew, CameBack,
 	"held: quiet hours", "held: cap", "held: brake", "held: throttled",
 	"skipped: no consent", "skipped: paused by the customer", "skipped: topic turned off", "skipped: suppressed", "skipped: cap", "skipped: late", "skipped: exit seen at the gate",

@@ -39,8 +39,11 @@ type person struct {
 	choosing int // of them under way
 }
 
-// span is how long customers are active.
-const span = 36 * time.Hour
+// Customers are active for a day and a half, or in a long history for twelve days.
+const (
+	span     = 36 * time.Hour
+	longSpan = 12 * 24 * time.Hour
+)
 
 // script plans what happens, and when the world calms down.
 func (w *World) script(o Options) {
@@ -49,20 +52,20 @@ func (w *World) script(o Options) {
 		return
 	}
 	if w.rng.IntN(2) == 0 {
-		w.published = w.begin.Add(w.some(span))
+		w.published = w.begin.Add(w.some(w.span))
 	}
 	people := max(o.People, 1)
 	switch { // none takes much longer than another
 	case w.busy:
 		people = min(people, max(2, people/4))
-	case w.bytes:
+	case w.bytes, w.long:
 		people = min(people, max(2, people/3))
 	}
 	w.deploys()
 	for i := range people {
 		w.newPerson(i).lives(i)
 	}
-	w.later(w.begin.Add(span+w.some(12*time.Hour)), w.settle)
+	w.later(w.begin.Add(w.span+w.some(12*time.Hour)), w.settle)
 }
 
 // settle ends all faults: from here on everything must come to rest.
@@ -147,7 +150,7 @@ func (p *person) lives(i int) {
 	p.bounces, p.complains, p.unsubscribes = !p.steady && w.may(bounces, 5), !p.steady && w.may(complains, 5), !p.steady && w.may(unsubscribes, 3)
 	p.full = w.may(bounces, 8)
 	if !p.steady && w.may(lapses, 5) {
-		p.until = at.Add(time.Hour + w.some(span/2))
+		p.until = at.Add(time.Hour + w.some(w.span/2))
 		known = false
 	}
 	if w.may(visits, 5) {
@@ -155,7 +158,7 @@ func (p *person) lives(i int) {
 		known = false
 	}
 	if w.may(asks, 10) {
-		p.asks(w.begin.Add(9*time.Hour + w.some(span/2)))
+		p.asks(w.begin.Add(9*time.Hour + w.some(w.span/2)))
 	}
 	if w.may(borrows, 5) {
 		p.borrows()
@@ -165,9 +168,12 @@ func (p *person) lives(i int) {
 	} else {
 		p.comes(at, agrees)
 	}
-	p.shops(at.Add(2*time.Minute), span/2)
-	if w.busy {
-		p.shops(at.Add(2*time.Minute), span/2)
+	p.shops(at.Add(2*time.Minute), w.span/2)
+	if w.busy || w.long {
+		p.shops(at.Add(2*time.Minute), w.span/2)
+	}
+	if w.long {
+		p.shops(w.begin.Add(w.span/2), w.span/2)
 	}
 	if !p.steady {
 		p.changesHerMind(at.Add(2 * time.Minute))
@@ -207,7 +213,7 @@ func (p *person) borrows() {
 	for _, other := range p.w.people {
 		if other != p && other.anon != "" {
 			p.host = other
-			at := p.w.begin.Add(span*3/4 + p.w.some(span/4))
+			at := p.w.begin.Add(p.w.span*3/4 + p.w.some(p.w.span/4))
 			p.w.later(at, func() { p.make(p.identifyAt(other.anon), at) }) // by the name she has by then
 			return
 		}
@@ -291,13 +297,13 @@ func (w *World) has(journey string) bool { return w.releases[0].Journeys[journey
 // changesHerMind takes back, gives anew, moves, goes, and comes back.
 func (p *person) changesHerMind(from time.Time) {
 	w := p.w
-	at := func() time.Time { return from.Add(w.some(span / 2)) }
-	later := func() time.Time { return from.Add(span/2 + w.some(span/4)) }
+	at := func() time.Time { return from.Add(w.some(w.span / 2)) }
+	later := func() time.Time { return from.Add(w.span/2 + w.some(w.span/4)) }
 	if w.may(withdraws, 3) {
 		p.at(at(), p.withdraw("marketing", "email"))
 		if w.chance(2) {
 			p.at(later(), p.grant("marketing", "email"))
-			p.shops(from.Add(span/2), span/4)
+			p.shops(from.Add(w.span/2), w.span/4)
 		}
 	}
 	if w.may(withdraws, 5) {
@@ -337,7 +343,7 @@ func (p *person) changesHerMind(from time.Time) {
 			if w.chance(2) { // something of before comes late
 				p.arrives(back.Add(w.some(time.Hour)), gone.Add(-w.some(time.Hour)), p.track("Product Viewed", map[string]any{"product_id": p.product()}))
 			}
-			p.shops(back.Add(2*time.Minute), span/4)
+			p.shops(back.Add(2*time.Minute), w.span/4)
 		}
 	}
 }
@@ -361,22 +367,22 @@ func (p *person) ambush(t *task) time.Duration {
 		with.at(p.w.now, with.withdraw("marketing", "email"))
 		return within
 	}
-	switch p.w.rng.IntN(9) {
-	case 0, 1:
+	switch p.w.rng.IntN(15) {
+	case 0, 1, 2:
 		p.at(p.w.now, p.withdraw("marketing", "email"))
-	case 2, 3:
+	case 3, 4, 5, 6, 7:
 		p.at(p.w.now, p.track("Order Completed", map[string]any{"order_id": p.message()}))
-	case 4:
+	case 8, 9, 10:
 		p.at(p.w.now, p.erase())
-	case 5:
+	case 11:
 		p.at(p.w.now, p.move())
-	case 6:
+	case 12:
 		if p.mail != nil {
 			p.w.ses.report("complained", *p.mail, events.SESComplaint, 0)
 		}
-	case 7:
+	case 13:
 		p.at(p.w.now, p.pause(1))
-	case 8:
+	case 14:
 		p.at(p.w.now, p.silence("cart", true))
 	}
 	return within

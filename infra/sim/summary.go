@@ -23,11 +23,12 @@ type Summary struct {
 	Reached  map[Reached]int
 	Calls    map[string]int // most port calls of an untroubled invocation, by its kind
 	Broken   []*Result      // histories with violations
+	options  Options
 }
 
 // Play plays n histories from the first seed on, on all cores.
 func Play(first uint64, n int, o Options) *Summary {
-	s := &Summary{Injected: map[Fault]int{}, Reached: map[Reached]int{}, Calls: map[string]int{}}
+	s := &Summary{options: o, Injected: map[Fault]int{}, Reached: map[Reached]int{}, Calls: map[string]int{}}
 	enough := o.Enough
 	if enough == 0 {
 		enough = 20
@@ -110,8 +111,16 @@ func (s *Summary) Print(out io.Writer) {
 	}
 	fmt.Fprintf(out, "\n%d histories broke a promise\n", len(s.Broken))
 	for _, r := range s.Broken {
-		fmt.Fprintf(out, "%s\n    make sim SEED=%d\n", r.Violations[0], r.Seed)
+		fmt.Fprintf(out, "%s\n    %s\n", r.Violations[0], s.repeat(r.Seed))
 	}
+}
+
+// repeat is the command that plays a history again.
+func (s *Summary) repeat(seed uint64) string {
+	if s.options.People == 20 && !s.options.Bytes {
+		return fmt.Sprintf("make sim SEED=%d", seed)
+	}
+	return fmt.Sprintf("go run ./infra/sim/cmd -people %d -bytes=%t -seed %d", s.options.People, s.options.Bytes, seed)
 }
 
 // Tell plays one history and writes what happened to the customer whose promise

@@ -167,7 +167,7 @@ func (o *watch) change(t *task, c *item.Change) {
 		o.facts[customer] = append(o.facts[customer], s)
 		o.kept(t, customer, s)
 		if _, gone := o.erased[customer]; gone {
-			if g, gate := o.gateOf(customer); gate.E == c.New.E && o.event(s).At < max(g.Since, g.Erased) {
+			if g, gate := o.gateOf(customer); gate.E == c.New.E && o.event(s).At < max(g.Since, g.Erased)-2*skewed.Milliseconds() { // by a clock that is behind
 				o.w.violate(customer, "%s happened before she was erased, and is hers again", sk)
 			}
 		}
@@ -319,7 +319,7 @@ func (o *watch) failed(customer, sk string, err error) {
 // emitted: the bus is told of somebody, never who she is.
 func (o *watch) emitted(t *task, e *flow.Emitted) {
 	if at, gone := o.erased[e.Customer]; gone && at <= t.begun && e.Name != fact.CustomerErased {
-		if g, _ := o.gateOf(e.Customer); e.At.UnixMilli() < max(g.Since, g.Erased) {
+		if g, _ := o.gateOf(e.Customer); e.At.UnixMilli() < max(g.Since, g.Erased)-2*skewed.Milliseconds() {
 			o.w.violate(e.Customer, "the bus is told %s of who was erased", e.Name)
 		}
 	}

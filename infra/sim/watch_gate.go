@@ -155,8 +155,11 @@ func (o *watch) claim(t *task, customer string, gate *item.Item, g *consent.Gate
 	if _, off := g.Topics[send.Topic]; off && send.Topic != "" {
 		bad("she turned %s off", send.Topic)
 	}
-	if c.At < g.Paused {
+	switch {
+	case c.At < g.Paused:
 		bad("she paused until %s", stamp(g.Paused))
+	case g.Paused != 0:
+		w.result.Reached[AfterPause]++
 	}
 	if drift := time.UnixMilli(c.At).Sub(w.now).Abs(); drift > lifetime+skewed {
 		bad("it was decided by a clock %s away", drift)
@@ -294,6 +297,9 @@ func (o *watch) caps(customer string, c consent.Claim, bad func(string, ...any))
 	}
 	if perDay == 2 {
 		o.w.result.Reached[CapFull]++
+	}
+	if perWeek == 5 {
+		o.w.result.Reached[WeekFull]++
 	}
 }
 

@@ -47,6 +47,8 @@ type World struct {
 
 	bytes  bool // through the handlers' bytes
 	busy   bool // several journeys and more of everything, for a quarter of the customers
+	long   bool // twelve days, for a third of them
+	span   time.Duration
 	habits [nHabits]bool
 	deploy deployment
 	rates  *rates   // nil: no fault by chance
@@ -132,6 +134,10 @@ func newWorld(seed uint64, o Options) *World {
 	w.ses = &ses{w: w, perSecond: 14}
 	w.watch.init(w)
 	w.busy = rng.IntN(8) == 0
+	w.span = span
+	if w.long = o.Script == nil && !w.busy && rng.IntN(8) == 0; w.long {
+		w.span = longSpan
+	}
 	w.bytes = o.Bytes || o.Plan == nil && o.Scout == nil && rng.IntN(bytesOneIn) == 0
 	w.habits = habitsOf(rng)
 	w.streams = newStreams(w)
