@@ -5,11 +5,11 @@
 // One seed is one history: twenty customers who go through a journey each (or five
 // who go through several, or six through the handlers' bytes), a day and a half of
 // what they do (or twelve days of six), and the faults that befall it. Half of them
-// came and agreed long before; the others do so while it goes on. The flows and handlers are the real
-// ones, wired as the mains of functions/* wire them; around them stand a store, a
-// stream, a clock, SES and a bus that are ours. Every port call parks, and the seed
-// says who goes on: at any moment one task of a history runs, so a history
-// repeats to the byte.
+// came and agreed long before; the others do so while it goes on. The flows and
+// handlers are the real ones, wired as the mains of functions/* wire them; around them
+// stand a store, a stream, a clock, SES and a bus that are ours. Every port call parks,
+// and the seed says who goes on: at any moment one task of a history runs, so a
+// history repeats to the byte.
 //
 //   - Store: memstore, which passes the conformance suite. Its replies get lost
 //     before or after the write, it throttles one call or all of half a minute, its
@@ -25,21 +25,20 @@
 //     not accepted, throttles, is paused, rejects; reports twice, late, out of order,
 //     or never.
 //   - Customers: two ids with one address, or at one browser, permissions that run
-//     out, or are asked for by a form on the site and granted by a link mailed to an
-//     address that is not theirs before, withdrawals by API and by link, pauses, topics turned off and addresses
-//     to be confirmed in the preference centre, bounces for good and passing ones,
-//     complaints, purchases, erasures and returns, each at any instant, and on
-//     purpose between a worker's reads and its claim. Callers repeat calls, and some
-//     come hours late, or from before an erasure. A marketer publishes another
-//     version while runs are under way.
+//     out, or that a form on the site asks for and a link grants, followed in time or
+//     too late, withdrawals by API and by link, pauses, topics turned off and
+//     addresses to be confirmed in the preference centre, bounces for good and
+//     passing ones, complaints, purchases, erasures and returns, each at any instant,
+//     and on purpose between a worker's reads and its claim. Callers repeat calls,
+//     and some come hours late, or from before an erasure. A marketer publishes
+//     another version while runs are under way.
 //   - Deployments: processes of two binaries side by side, the newer of which writes
 //     the next format. What the older one can't read it sets aside; once it is gone
 //     an operator has it told again. (There is one format yet: the newer binary's is
 //     the same with another number.)
 //
 // Which faults a history has, and how often, and which habits its customers, is drawn
-// anew for each (swarm). In the end the faults stop, and everything must
-// come to rest.
+// anew for each (swarm). In the end the faults stop, and everything must come to rest.
 //
 // # What is not, and where real AWS differs
 //
