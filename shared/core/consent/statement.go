@@ -134,7 +134,7 @@ func (s *Statement) Decide(before Permission) (after Permission, effect bool) {
 	}
 	after = Permission{State: state, At: s.said(), Expires: s.Expires}
 	if state == Pending {
-		after.No = before.lastNo()
+		after.No, after.Notice = before.LastNo(), before.Notice // under which it was asked before, if at all
 		if s.Notice != nil {
 			after.Notice = s.Notice.ID
 		}
@@ -155,8 +155,8 @@ func (s *Statement) later(before Permission, state State) bool {
 	return before.State == Unknown || s.At > before.At
 }
 
-// lastNo is when she last said no, 0 if she never did or has said yes since.
-func (p Permission) lastNo() int64 {
+// LastNo is when she last said no, 0 if she never did or has said yes since.
+func (p Permission) LastNo() int64 {
 	if p.State.Refused() {
 		return p.At
 	}

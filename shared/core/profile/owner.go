@@ -65,8 +65,7 @@ func (o *Owner) Waits(now int64) bool {
 
 func answerable(at, now int64) bool { return now < at+ConfirmFor.Milliseconds() }
 
-// Answered: the link of that mail was followed; whoever needs an answer again asks
-// again.
+// Answered: what that mail asks has its answer; whoever needs one again asks again.
 func (o *Owner) Answered(name string) { delete(o.Asked, name) }
 
 // ConfirmFor is how long an address waits for its confirmation before it is

@@ -59,31 +59,31 @@ var ErrErased = errors.New("the customer was erased meanwhile")
 
 const maxAttempts = 16
 
-// Move carries out m.
-func (m Mover) Move(ctx context.Context, rel *release.Release, mv Move) error {
+// Move carries out m, and returns her gate as it was written.
+func (m Mover) Move(ctx context.Context, rel *release.Release, mv Move) (*consent.Gate, error) {
 	self := newParty(mv.Known.Clone(), mv.Customer)
 	for range maxAttempts {
 		done, err := m.round(ctx, rel, &mv, self)
 		if _, conflict := flow.AsConflict(err); !conflict && (done || err != nil) {
-			return err
+			return &self.Gate, err
 		}
 		if self, err = m.open(ctx, mv.Customer); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return fmt.Errorf("address is written by others all the time: %w", flow.ErrThrottled)
+	return nil, fmt.Errorf("address is written by others all the time: %w", flow.ErrThrottled)
 }
 
-// Confirm makes the pending address of this hash the one her mail goes to; false
-// if it is not pending (any more).
-func (m Mover) Confirm(ctx context.Context, customer string, rel *release.Release, hash string) (bool, error) {
+// Confirm makes the pending address of this hash the one her mail goes to, and returns
+// her gate as it was written; nil if the address is not pending (any more).
+func (m Mover) Confirm(ctx context.Context, customer string, rel *release.Release, hash string) (*consent.Gate, error) {
 	p, err := m.open(ctx, customer)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	now := m.Clock.Now(customer).UnixMilli()
 	if p.Profile.Pending == "" || p.Profile.PendingHash != hash || now >= p.Profile.PendingTill {
-		return false, nil
+		return nil, nil
 	}
 	edit := func(doc *profile.Profile, _ *consent.Gate) {
 		if doc.PendingHash == hash {
@@ -93,11 +93,11 @@ func (m Mover) Confirm(ctx context.Context, customer string, rel *release.Releas
 			doc.Set(profile.TraitEmail, profile.NewTrait(decl, p.Profile.Pending.Reveal(), now))
 		}
 	}
-	err = m.Move(ctx, rel, Move{Customer: customer, Known: p.Person, To: p.Profile.Pending, Confirmed: true, Edit: edit})
+	gate, err := m.Move(ctx, rel, Move{Customer: customer, Known: p.Person, To: p.Profile.Pending, Confirmed: true, Edit: edit})
 	if errors.Is(err, ErrErased) {
-		return false, nil
+		return nil, nil
 	}
-	return err == nil, err
+	return gate, err
 }
 
 // party is one customer as read, with an empty profile where there is none.

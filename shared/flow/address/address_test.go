@@ -74,7 +74,8 @@ func (w *world) moveBy(m address.Mover, customer string, to profile.Secret) erro
 }
 
 func (w *world) moveKnown(m address.Mover, customer string, p known.Person, to profile.Secret) error {
-	return m.Move(ctx, w.rel, address.Move{Customer: customer, Known: p, To: to, Edit: func(*profile.Profile, *consent.Gate) {}})
+	_, err := m.Move(ctx, w.rel, address.Move{Customer: customer, Known: p, To: to, Edit: func(*profile.Profile, *consent.Gate) {}})
+	return err
 }
 
 func (w *world) known(customer string) known.Person {
@@ -247,8 +248,8 @@ func (w *world) pending() (hash string) {
 
 func (w *world) confirm(hash string, want bool) {
 	w.Helper()
-	if ok, err := w.mover(w.store).Confirm(ctx, dana, w.rel, hash); err != nil || ok != want {
-		w.Fatalf("confirmed %v (%v), want %v", ok, err, want)
+	if gate, err := w.mover(w.store).Confirm(ctx, dana, w.rel, hash); err != nil || (gate != nil) != want {
+		w.Fatalf("confirmed %v (%v), want %v", gate, err, want)
 	}
 }
 
@@ -288,8 +289,8 @@ func TestA35NothingMovesOfWhoWasErasedSince(t *testing.T) {
 		s.Got = nil
 		w.put(item.C(dana, item.SKGate), 1, &consent.Gate{Erased: noon.UnixMilli()})
 	}
-	if ok, err := w.mover(s).Confirm(ctx, dana, w.rel, hash); err != nil || ok {
-		t.Fatalf("confirmed %v (%v)", ok, err)
+	if gate, err := w.mover(s).Confirm(ctx, dana, w.rel, hash); err != nil || gate != nil {
+		t.Fatalf("confirmed %v (%v)", gate, err)
 	}
 	if err := w.moveKnown(w.mover(w.store), dana, before, away); !errors.Is(err, address.ErrErased) {
 		t.Fatalf("err %v, want ErrErased", err)

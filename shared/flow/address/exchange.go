@@ -92,8 +92,11 @@ func (x *exchange) bind(name string, want consent.Permission) (consent.Statement
 	have := x.self.Gate.States[name]
 	purpose, channel := consent.Split(name)
 	agreedSince := have.State == consent.Granted && have.At > want.At && !x.takesFrom()
-	// Such a request permits nothing, and its answer meets what stands at the address.
 	askedSince := have.State == consent.Pending && have.At > want.At && channel == plan.ChannelEmail
+	if askedSince && want.State.Refused() { // over which the request stands from now on
+		have.No = max(have.No, want.At)
+		x.self.Gate.States[name] = have
+	}
 	if consent.Stricter(have, want).State == have.State || agreedSince || askedSince || want.State == consent.Pending {
 		return consent.Statement{}, false
 	}
@@ -174,8 +177,8 @@ func (x *exchange) inherit() {
 // leaveBehind records at an address what its owner has refused.
 func (x *exchange) leaveBehind(a *owner.Address) {
 	for name, p := range x.self.Gate.States {
-		if _, channel := consent.Split(name); channel == plan.ChannelEmail && p.State.Refused() {
-			a.Lower(name, p.At)
+		if _, channel := consent.Split(name); channel == plan.ChannelEmail && p.LastNo() != 0 {
+			a.Lower(name, p.LastNo())
 		}
 	}
 }

@@ -90,8 +90,9 @@ func TestMergeTakesTheAddressWithTheMostRestrictiveConsent(t *testing.T) {
 }
 
 // TestI08NoIdMailsAnAddressAfterItsWithdrawal: user ids come to an address and
-// leave it, agree and refuse, in any order. Whoever could be mailed there agreed
-// after the last refusal that was made there, or its owner did.
+// leave it, agree, refuse, and ask by a form, in any order. Whoever could be mailed
+// there agreed after the last refusal that was made there or brought along by its
+// owner, or its owner did.
 func TestI08NoIdMailsAnAddressAfterItsWithdrawal(t *testing.T) {
 	users, addresses := []string{"u1", "u2", "u3"}, []string{"a@shop.example", "b@shop.example"}
 	rapid.Check(t, func(rt *rapid.T) {
@@ -100,21 +101,43 @@ func TestI08NoIdMailsAnAddressAfterItsWithdrawal(t *testing.T) {
 			f.rel.Settings.Identity.SameAddress = "merge"
 		}
 		agreed, refused, at := map[string]int64{}, map[string]int64{}, map[string]string{}
+		no := map[string]int64{} // hers, since she last agreed
+		moved := func(u, to string) {
+			if at[u] = to; f.owner(to).Customer == f.Keys.Customer(u) {
+				refused[to] = max(refused[to], no[u])
+			}
+		}
+		agrees := func(u string) {
+			agreed[u], no[u] = f.clock.Now("").UnixMilli(), 0
+			if f.mailable(u) {
+				delete(refused, at[u]) // whose owner agreed anew
+			}
+		}
 		for range rapid.IntRange(1, 25).Draw(rt, "n") {
 			u := rapid.SampledFrom(users).Draw(rt, "user")
-			switch rapid.IntRange(0, 2).Draw(rt, "what") {
+			address := rapid.SampledFrom(addresses).Draw(rt, "address")
+			switch rapid.IntRange(0, 5).Draw(rt, "what") {
 			case 0:
-				at[u] = rapid.SampledFrom(addresses).Draw(rt, "address")
-				f.lives(u, at[u])
+				f.lives(u, address)
+				moved(u, address)
 			case 1:
 				f.starts(u)
-				agreed[u] = f.clock.Now("").UnixMilli()
-				if f.mailable(u) {
-					delete(refused, at[u]) // whose owner agreed anew
-				}
+				agrees(u)
 			case 2:
 				f.stops(u)
-				refused[at[u]] = f.clock.Now("").UnixMilli()
+				no[u] = f.clock.Now("").UnixMilli()
+				refused[at[u]] = no[u]
+			case 3:
+				f.asks(u)
+			case 4:
+				f.gives(u, address)
+			case 5:
+				if f.follows(u, address) {
+					moved(u, address)
+				}
+				if f.answers(u) {
+					agrees(u)
+				}
 			}
 			owners := map[string]int{}
 			for _, v := range users {

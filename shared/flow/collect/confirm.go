@@ -3,20 +3,15 @@ package collect
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"github.com/kesher-io/kesher/events"
 	"github.com/kesher-io/kesher/shared/core/consent"
-	"github.com/kesher-io/kesher/shared/core/fact"
-	"github.com/kesher-io/kesher/shared/core/ident"
 	"github.com/kesher-io/kesher/shared/core/item"
-	"github.com/kesher-io/kesher/shared/core/journey"
 	"github.com/kesher-io/kesher/shared/core/plan"
 	"github.com/kesher-io/kesher/shared/core/profile"
 	"github.com/kesher-io/kesher/shared/flow"
 	"github.com/kesher-io/kesher/shared/flow/agenda"
-	"github.com/kesher-io/kesher/shared/flow/consents"
 	"github.com/kesher-io/kesher/shared/flow/owner"
 )
 
@@ -30,7 +25,11 @@ func (w *work) ask(ctx context.Context, to profile.Secret, edit func(*profile.Pr
 		changed := edit(&p, &w.st.Gate)
 		waiting := p.PendingHash == hash && now < p.PendingTill
 		if waiting && !changed {
-			return nil
+			o, err := owner.Read(ctx, w.Store, hash)
+			if err != nil || o.Waits(now) {
+				return err
+			}
+			waiting = false // what was asked there was asked of another, and is over
 		}
 		if !waiting {
 			p.Pending, p.PendingHash, p.PendingTill = to, hash, now+profile.ConfirmFor.Milliseconds()
@@ -95,109 +94,6 @@ func (w *work) askOps(ctx context.Context, p profile.Profile, hash string) ([]fl
 	}
 	more, err := w.requests(ctx, w.st, hash, names)
 	return append(ops, more...), err
-}
-
-// maxRequests bounds the mails that one call can cause, and its transaction.
-const maxRequests = 4
-
-// requests are the facts on which the built-in journey `confirm` mails a link, one
-// per permission, unless the address was asked for it lately (E09). An address that
-// nobody has confirmed gets one mail; once it is answered, Waiting asks the rest
-// (A13).
-func (s *Service) requests(ctx context.Context, st *state, hash string, names []string) ([]flow.Op, error) {
-	o, err := owner.Read(ctx, s.Store, hash)
-	if err != nil {
-		return nil, err
-	}
-	most := maxRequests
-	if st.Profile == nil || st.Profile.AddressHash != hash {
-		most = 1
-		if o.Waits(st.now.UnixMilli()) {
-			return nil, nil
-		}
-	}
-	var ops []flow.Op
-	for _, name := range names[:min(len(names), most)] {
-		if !o.Ask(name, st.now.UnixMilli()) {
-			continue
-		}
-		purpose, channel := consent.Split(name)
-		props := map[string]any{"kind": journey.Confirm, "template": "kesher-confirm", "address": hash}
-		if name != "" {
-			props["purpose"], props["channel"], props["notice"] = purpose, channel, st.Gate.States[name].Notice
-		}
-		op, err := s.request(st, ident.Derive("confirm", st.key, hash, name, s.Tokens.Token()), st.now, props)
-		if err != nil {
-			return nil, err
-		}
-		ops = append(ops, op)
-	}
-	if len(ops) == 0 {
-		return nil, nil
-	}
-	put, err := o.Put(s.Tokens.Token(), st.now)
-	return append(ops, put), err
-}
-
-// request is the fact `Message Requested`, which a built-in journey works.
-func (s *Service) request(st *state, id string, at time.Time, props map[string]any) (flow.Op, error) {
-	props["message_id"] = id
-	e := fact.Event{ID: id, Name: fact.MessageRequested, At: at.UnixMilli(), In: st.stamp(s.Tokens), Props: props}
-	it := (*item.Item)(nil).Next(st.at(item.EventSK(fact.MessageRequested, at, id)), s.Tokens.Token(), st.Epoch)
-	it.TTL = st.now.Add(keepFor).Unix()
-	err := it.Encode(e)
-	return flow.Put(it, flow.Absent), err
-}
-
-// askFor asks her to confirm what was said on her behalf and waits for that, at the
-// address she has or at the one that waits. It goes by what stands in the gate, not
-// by what this call changed there: an earlier attempt may have ended in between.
-func (s *Service) askFor(ctx context.Context, st *state, said []consent.Statement, res consents.Result) error {
-	names := waiting(said, &res.Gate, st.now)
-	if len(names) == 0 || st.visitor || st.Profile == nil {
-		return nil
-	}
-	st.Gate, st.Epoch = res.Gate, res.Epoch
-	hash := st.Profile.AddressHash
-	if st.Profile.PendingHash != "" && st.now.UnixMilli() < st.Profile.PendingTill {
-		hash = st.Profile.PendingHash
-	}
-	if hash == "" {
-		return nil // asked once an address is given
-	}
-	return s.askAt(ctx, st, hash, names)
-}
-
-func (s *Service) askAt(ctx context.Context, st *state, hash string, names []string) error {
-	for range maxAttempts {
-		ops, err := s.requests(ctx, st, hash, names)
-		if err != nil || len(ops) == 0 {
-			return err
-		}
-		err = s.Store.Write(ctx, ops...)
-		if _, conflict := flow.AsConflict(err); !conflict {
-			return err
-		}
-	}
-	return errContended
-}
-
-// Waiting asks, at an address that she has confirmed, for what else waits for her
-// answer.
-func (s *Service) Waiting(ctx context.Context, customer, hash string) error {
-	st, err := s.open(ctx, subject{key: customer, pk: item.CustomerPK(customer)})
-	if err != nil || st.Profile == nil || st.Profile.AddressHash != hash {
-		return err
-	}
-	return s.askAt(ctx, st, hash, st.Gate.Asked(plan.ChannelEmail, st.now.UnixMilli()))
-}
-
-// waiting are the permissions to mail her that statements are about and that wait
-// for a confirmation.
-func waiting(said []consent.Statement, gate *consent.Gate, now time.Time) []string {
-	return slices.DeleteFunc(gate.Asked(plan.ChannelEmail, now.UnixMilli()), func(name string) bool {
-		return !slices.ContainsFunc(said, func(st consent.Statement) bool { return st.Name() == name })
-	})
 }
 
 // Purge forgets an address that nobody confirmed in time: the chore

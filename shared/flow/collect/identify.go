@@ -10,6 +10,7 @@ import (
 
 	"github.com/kesher-io/kesher/events"
 	"github.com/kesher-io/kesher/shared/core/consent"
+	"github.com/kesher-io/kesher/shared/core/plan"
 	"github.com/kesher-io/kesher/shared/core/profile"
 	"github.com/kesher-io/kesher/shared/flow"
 	"github.com/kesher-io/kesher/shared/flow/address"
@@ -52,6 +53,7 @@ func (w *work) traits(ctx context.Context, given map[string]any) error {
 	if move.ask != "" {
 		delete(traits, profile.TraitEmail) // not hers until she confirms it
 	}
+	gate := &w.st.Gate
 	var dropped []profile.Dropped
 	edit := func(p *profile.Profile, gate *consent.Gate) bool {
 		var changed bool
@@ -64,7 +66,7 @@ func (w *work) traits(ctx context.Context, given map[string]any) error {
 	}
 	switch {
 	case move.to != nil:
-		err = w.mover().Move(ctx, w.rel, address.Move{
+		gate, err = w.mover().Move(ctx, w.rel, address.Move{
 			Customer: w.st.key, Known: w.st.Person, To: *move.to, Imported: w.src.Import,
 			Edit: func(p *profile.Profile, gate *consent.Gate) { edit(p, gate) },
 		})
@@ -73,8 +75,15 @@ func (w *work) traits(ctx context.Context, given map[string]any) error {
 		}
 	case move.ask != "":
 		err = w.ask(ctx, move.ask, edit)
+		if errors.Is(err, ErrManyAsked) {
+			w.drop(events.RateLimited, profile.TraitEmail, "is one of too many for a day")
+			err = w.writeProfile(ctx, edit)
+		}
 	default:
 		err = w.writeProfile(ctx, edit)
+	}
+	if given := move.to != nil || move.settled; err == nil && given && !w.src.Import && len(gate.Asked(plan.ChannelEmail, w.st.now.UnixMilli())) > 0 {
+		err = w.Waiting(ctx, w.st.key) // what she asked for before there was an address
 	}
 	for _, d := range dropped {
 		w.drop(events.Code(d.Reason), d.Trait, d.Why)
@@ -154,10 +163,12 @@ func (w *work) place(p *profile.Profile) (changed bool) {
 }
 
 // move is what a call means for where her mail goes: to is a new address ("" =
-// none any more), ask one that she must confirm first.
+// none any more), ask one that she must confirm first; settled says that it is hers
+// already.
 type move struct {
-	to  *profile.Secret
-	ask profile.Secret
+	to      *profile.Secret
+	ask     profile.Secret
+	settled bool
 }
 
 // address judges the trait that is an address. The public key never replaces one.
@@ -186,7 +197,7 @@ func (w *work) address(ctx context.Context, traits map[string]any) (move, error)
 	hash := w.Keys.Address(text)
 	settled, err := w.settled(ctx, &p, hash)
 	if err != nil || settled {
-		return move{}, err
+		return move{settled: settled}, err
 	}
 	to := profile.Secret(text)
 	if w.src.Kind == Public {

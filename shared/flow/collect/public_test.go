@@ -246,24 +246,17 @@ func TestA13UnconfirmedAddressIsPurged(t *testing.T) {
 func TestConfirmedAddressBecomesHers(t *testing.T) {
 	f := setup(t)
 	f.taken(public, `{"type":"identify","userId":"u1","traits":{"email":"new@shop.example"},"context":{"userHash":"`+f.hash("u1")+`"}}`)
-	confirm := func(hash string) bool {
-		ok, err := f.mover().Confirm(context.Background(), f.Keys.Customer("u1"), f.rel, hash)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return ok
-	}
-	if confirm(f.Keys.Address("other@shop.example")) {
+	if f.follows("u1", "other@shop.example") {
 		t.Fatal("another address was confirmed")
 	}
-	if !confirm(f.Keys.Address("new@shop.example")) {
+	if !f.follows("u1", "new@shop.example") {
 		t.Fatal("not confirmed")
 	}
 	p := f.profile("u1")
 	if p.Address.Reveal() != "new@shop.example" || p.Pending != "" || p.Traits["email"].Value != "new@shop.example" || f.owner("new@shop.example").Customer != f.Keys.Customer("u1") {
 		t.Fatal("not hers")
 	}
-	if confirm(p.AddressHash) {
+	if f.follows("u1", "new@shop.example") {
 		t.Fatal("confirmed twice")
 	}
 }
@@ -285,96 +278,6 @@ func TestPendingPermissionIsAskedForWhereHerMailGoes(t *testing.T) {
 		f.consent(public, `{"userId":"u1","purpose":"marketing","channel":"email","notice":"newsletter","state":"granted",`+proof+`}`)
 	}
 	if n := len(f.events(f.pk("u1"), fact.MessageRequested)); n != 1 {
-		t.Fatalf("%d mails", n)
-	}
-}
-
-func (f *fixture) asked() []fact.Event { return f.events(f.pk("u1"), fact.MessageRequested) }
-
-func TestA13AnUnconfirmedAddressGetsOneMailWhateverIsAsked(t *testing.T) {
-	f := setup(t)
-	proof := `"context":{"userHash":"` + f.hash("u1") + `"}`
-	f.taken(public, `{"type":"identify","userId":"u1","traits":{"email":"new@shop.example"},`+proof+`}`)
-	f.clock.Advance(time.Minute)
-	f.consent(public, `{"userId":"u1","purpose":"marketing","channel":"email","notice":"newsletter","state":"granted",`+proof+`}`)
-	f.taken(public, `{"type":"identify","userId":"u1","traits":{"email":"new@shop.example","first_name":"Dana"},`+proof+`}`)
-	if n := len(f.asked()); n != 1 {
-		t.Fatalf("%d mails", n)
-	}
-	hash := f.Keys.Address("new@shop.example")
-	wait := func() {
-		t.Helper()
-		if err := f.Waiting(context.Background(), f.Keys.Customer("u1"), hash); err != nil {
-			t.Fatal(err)
-		}
-	}
-	wait()
-	if n := len(f.asked()); n != 1 {
-		t.Fatalf("%d mails before it is confirmed", n)
-	}
-	if ok, err := f.mover().Confirm(context.Background(), f.Keys.Customer("u1"), f.rel, hash); !ok || err != nil {
-		t.Fatal(ok, err)
-	}
-	wait()
-	wait()
-	if asked := f.asked(); len(asked) != 2 || asked[0].Props["purpose"] != "marketing" && asked[1].Props["purpose"] != "marketing" {
-		t.Fatalf("the confirmed address is asked %+v", asked)
-	}
-}
-
-// confirms is her answer by the link.
-func (f *fixture) confirms(user string) {
-	said := consent.Statement{
-		ID: "link", Purpose: "marketing", Channel: "email", State: consent.Granted, At: f.clock.Now("").UnixMilli(),
-		Notice: &consent.Notice{ID: "newsletter", Version: "v1"}, By: consent.Person, Confirms: true,
-	}
-	if _, err := f.consents().Apply(context.Background(), f.Keys.Customer(user), f.rel, []consent.Statement{said}); err != nil {
-		f.t.Fatal(err)
-	}
-}
-
-func TestWhatWasAnsweredMayBeAskedAgain(t *testing.T) {
-	f := setup(t)
-	proof := `"context":{"userHash":"` + f.hash("u1") + `"}`
-	asks := func() int {
-		f.clock.Advance(time.Minute)
-		f.consent(public, `{"userId":"u1","purpose":"marketing","channel":"email","notice":"newsletter","state":"granted",`+proof+`}`)
-		return len(f.asked())
-	}
-	f.lives("u1", "dana@shop.example")
-	if n := asks(); n != 1 {
-		t.Fatalf("asked %d times", n)
-	}
-	f.clock.Advance(time.Minute)
-	f.confirms("u1")
-	f.clock.Advance(time.Minute)
-	f.consent(server, `{"userId":"u1","purpose":"marketing","channel":"email","state":"withdrawn"}`)
-	if n := asks(); n != 2 {
-		t.Fatalf("asked %d times: her answer stands in the way of her next request", n)
-	}
-}
-
-func TestAnAddressThatWasHersMayBeAskedForAgain(t *testing.T) {
-	f := setup(t)
-	for times := range 3 {
-		f.taken(public, `{"type":"identify","userId":"u1","traits":{"email":"dana@shop.example"},"context":{"userHash":"`+f.hash("u1")+`"}}`)
-		if n := len(f.asked()); n != times+1 {
-			t.Fatalf("%d mails, want %d", n, times+1)
-		}
-		if ok, err := f.mover().Confirm(context.Background(), f.Keys.Customer("u1"), f.rel, f.Keys.Address("dana@shop.example")); !ok || err != nil {
-			t.Fatal(ok, err)
-		}
-		f.clock.Advance(time.Minute)
-		f.lives("u1", "away@shop.example")
-		f.clock.Advance(time.Minute)
-	}
-}
-
-func TestARequestWithoutANoticeAsksNothingThatALinkCouldGrant(t *testing.T) {
-	f := setup(t)
-	f.lives("u1", "dana@shop.example")
-	f.consent(public, `{"userId":"u1","purpose":"marketing","channel":"email","state":"granted","evidence":{"basis":"consent","source":"x"},"context":{"userHash":"`+f.hash("u1")+`"}}`)
-	if n := len(f.asked()); n != 0 {
 		t.Fatalf("%d mails", n)
 	}
 }

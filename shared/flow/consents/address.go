@@ -119,9 +119,7 @@ func (a *address) take(s *subject, changes []Change) (lowered []consent.Statemen
 			lowered, a.touched = append(lowered, st), true
 		case c.After.State == consent.Granted && own:
 			a.Lift(st.Name(), c.After.At)
-			if st.Confirms {
-				a.Answered(st.Name())
-			}
+			a.Answered(st.Name())
 			a.touched = true
 			a.welcome(s, &st)
 		}

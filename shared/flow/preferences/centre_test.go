@@ -18,6 +18,7 @@ import (
 	"github.com/kesher-io/kesher/shared/flow"
 	"github.com/kesher-io/kesher/shared/flow/agenda"
 	"github.com/kesher-io/kesher/shared/flow/clock"
+	"github.com/kesher-io/kesher/shared/flow/collect"
 	"github.com/kesher-io/kesher/shared/flow/erase"
 	"github.com/kesher-io/kesher/shared/testkit/fake"
 )
@@ -192,12 +193,12 @@ func TestE09ASessionAsksAtFiveAddressesADay(t *testing.T) {
 	c := w.session()
 	for n := range 8 {
 		err := w.svc.Change(w.ctx, c, "en", Change{Address: fmt.Sprintf("eve%d@shop.example", n)})
-		if n < maxLinks && err != nil || n >= maxLinks && !errors.Is(err, ErrRefused) {
+		if n < collect.MaxAsked && err != nil || n >= collect.MaxAsked && !errors.Is(err, ErrRefused) {
 			t.Fatalf("address %d: %v", n, err)
 		}
 		w.clock.Advance(time.Second)
 	}
-	if got := len(w.events(fact.MessageRequested)); got != maxLinks {
+	if got := len(w.events(fact.MessageRequested)); got != collect.MaxAsked {
 		t.Fatalf("%d mails", got)
 	}
 }

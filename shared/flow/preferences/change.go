@@ -15,6 +15,7 @@ import (
 	"github.com/kesher-io/kesher/shared/core/token"
 	"github.com/kesher-io/kesher/shared/flow"
 	"github.com/kesher-io/kesher/shared/flow/agenda"
+	"github.com/kesher-io/kesher/shared/flow/collect"
 )
 
 // Change is one thing she changes in the centre; exactly one field is set.
@@ -99,44 +100,16 @@ func (s *Service) Change(ctx context.Context, c token.Cookie, lang string, chang
 	return ErrRefused
 }
 
-// skAsked is the item that bounds the addresses that she may have mails sent to.
-const skAsked = "LIMIT#address"
-
-// setAddress asks at a new address whether it is hers. A session could otherwise
-// have anybody mailed: so it asks maxLinks a day.
+// setAddress asks at a new address whether it is hers.
 func (s *Service) setAddress(ctx context.Context, p *person, pl *plan.Plan, address string) error {
 	if decl, ok := pl.Traits[profile.TraitEmail]; !ok || decl.Accepts(address) != nil {
 		return ErrRefused
 	}
-	key := item.C(p.key, skAsked)
-	items, err := s.Store.Get(ctx, flow.Strong, key)
-	if err != nil {
-		return err
-	}
-	asked := linkLimit{}
-	if items[0] != nil && items[0].E == p.Epoch {
-		if err := items[0].Decode(&asked); err != nil {
-			return err
-		}
-	}
-	asked.At = asked.today(p.now)
-	if len(asked.At) >= maxLinks {
+	err := s.Collect.Address(ctx, p.key, p.Epoch, profile.Secret(address))
+	if errors.Is(err, collect.ErrManyAsked) {
 		return ErrRefused
 	}
-	asked.At = append(asked.At, p.now.UnixMilli())
-	count, err := s.put(items[0], key, p.Epoch, asked)
-	if err != nil {
-		return err
-	}
-	count.Item.TTL = p.now.Add(day).Unix()
-	err = s.Store.Write(ctx, count)
-	if _, conflict := flow.AsConflict(err); conflict {
-		return nil // the same press, by a worker beside this one
-	}
-	if err != nil {
-		return err
-	}
-	return s.Collect.Address(ctx, p.key, p.Epoch, profile.Secret(address))
+	return err
 }
 
 // erase has her forgotten by the clock, within a minute: pages may delete nothing.

@@ -33,9 +33,12 @@ func (s *Service) Confirm(ctx context.Context, text string) error {
 		return err
 	}
 	addresses := address.Mover{Store: s.Store, Clock: s.Clock, Tokens: s.Tokens, Keys: s.Keys, Consents: s.Consents}
-	moved, err := addresses.Confirm(ctx, p.key, rel, c.Address)
-	if err != nil || !moved && p.Profile.AddressHash != c.Address {
+	gate, err := addresses.Confirm(ctx, p.key, rel, c.Address)
+	switch {
+	case err != nil || gate == nil && p.Profile.AddressHash != c.Address:
 		return err
+	case gate != nil: // with what she has asked for meanwhile
+		p.Gate = *gate
 	}
 	waiting := p.Gate.Asked(plan.ChannelEmail, p.now.UnixMilli())
 	if i := slices.Index(waiting, consent.Name(c.Purpose, c.Channel)); i >= 0 {
@@ -47,7 +50,7 @@ func (s *Service) Confirm(ctx context.Context, text string) error {
 	if len(waiting) == 0 {
 		return nil
 	}
-	return s.Collect.Waiting(ctx, p.key, c.Address)
+	return s.Collect.Waiting(ctx, p.key)
 }
 
 func (s *Service) confirmPermission(ctx context.Context, p *person, rel *release.Release, c token.Confirm) error {

@@ -36,16 +36,11 @@ type linkLimit struct {
 
 // allows says whether one more link may be mailed now, and the limit with it.
 func (l linkLimit) allows(now time.Time) (linkLimit, bool) {
-	recent := l.today(now)
+	recent := slices.DeleteFunc(slices.Clone(l.At), func(ms int64) bool { return ms <= now.Add(-day).UnixMilli() })
 	if n := len(recent); n >= maxLinks || n > 0 && now.UnixMilli()-recent[n-1] < SessionFor.Milliseconds() {
 		return l, false
 	}
 	return linkLimit{At: append(recent, now.UnixMilli())}, true
-}
-
-// today are the times of the last day.
-func (l linkLimit) today(now time.Time) []int64 {
-	return slices.DeleteFunc(slices.Clone(l.At), func(ms int64) bool { return ms <= now.Add(-day).UnixMilli() })
 }
 
 // MailLink mails a fresh link to the address, if it is somebody's. The answer is

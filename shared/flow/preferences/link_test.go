@@ -302,6 +302,32 @@ func TestAConfirmedAddressIsAskedForWhatElseWaits(t *testing.T) {
 	}
 }
 
+func TestWhatSheAsksForWhileSheConfirmsTheAddressIsAsked(t *testing.T) {
+	w := newWorld(t)
+	w.rel.Notices["surveys"] = copyNotice(w.rel.Notices["newsletter"], "surveys", "surveys", "email")
+	w.must(w.svc.Collect.Address(w.ctx, w.dana, 0, "new@shop.example"))
+	w.clock.Advance(time.Minute)
+	svc := w.service(fake.Racing(w.store, item.SKOwner, func() {
+		w.apply(consent.Statement{Purpose: "surveys", Channel: "email", State: consent.Granted, At: w.clock.Now(w.dana).UnixMilli(), Notice: &consent.Notice{ID: "surveys"}, By: consent.Public})
+	}))
+	hash := w.keys.Address("new@shop.example")
+	w.must(svc.Confirm(w.ctx, w.ring.MintConfirm(token.Confirm{Customer: w.dana, Address: hash})))
+	asked := w.events(fact.MessageRequested)
+	if len(asked) != 2 || asked[0].Props["purpose"] != "surveys" && asked[1].Props["purpose"] != "surveys" {
+		t.Fatalf("asked %+v", asked)
+	}
+}
+
+func TestHerLinkCountsThoughSomebodyAskedAgainWithoutANotice(t *testing.T) {
+	w, c := pendingDana(t)
+	w.apply(consent.Statement{ID: "again", Purpose: "surveys", Channel: "email", State: consent.Granted, Evidence: &consent.Evidence{Basis: "consent", Source: "x"}, By: consent.Public})
+	w.clock.Advance(time.Minute)
+	w.must(w.svc.Confirm(w.ctx, w.ring.MintConfirm(c)))
+	if !w.mayMail("surveys") {
+		t.Fatalf("what she confirmed is not granted: %+v", w.gate().States)
+	}
+}
+
 func copyNotice(n *release.Notice, id, purpose, channel string) *release.Notice {
 	c := *n
 	c.ID, c.Grants = id, []release.Grant{{Purpose: purpose, Channel: channel}}
