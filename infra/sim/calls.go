@@ -286,7 +286,11 @@ func (p *person) follows(m *flow.Mail) {
 	if p.w.long { // also when it is too late
 		within = 9 * 24 * time.Hour
 	}
-	p.at(p.w.now.Add(p.w.some(within)), call{name: "follows link", do: func(ctx context.Context, i *instance, _ time.Time) error {
+	at := p.w.now.Add(p.w.some(within))
+	if !p.steady && p.w.may(withdraws, 4) { // and takes it back in the same moment
+		p.at(at.Add(-p.w.some(10*time.Millisecond)), p.withdraw("marketing", "email"))
+	}
+	p.at(at, call{name: "follows link", do: func(ctx context.Context, i *instance, _ time.Time) error {
 		waited := p.w.watch.waitsFor(&asked)
 		var err error
 		if i.w.bytes {

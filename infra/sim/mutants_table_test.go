@@ -33,6 +33,7 @@ const (
 	statements   = "shared/core/consent/statement.go"
 	following    = "shared/flow/preferences/confirm.go"
 	moving       = "shared/flow/address/exchange.go"
+	requests     = "shared/flow/collect/asking.go"
 	batches      = "shared/aws/streams/streams.go"
 )
 
@@ -49,7 +50,7 @@ var mutants = []mutant{
 		"		return s != nil && !(in.Due.Confirm && ", "		return s != nil && !(!MUTANT && in.Due.Confirm && "}}},
 	{"a no of before binds who asks anew", []edit{{moving,
 		"	askedSince := have.State", "	askedSince := !MUTANT && have.State"}}},
-	{"an unconfirmed address is asked again", []edit{{asking,
+	{"an unconfirmed address is asked again", []edit{{requests,
 		"		if o.Waits(st.now.UnixMilli()) {", "		if o.Waits(st.now.UnixMilli()) && !MUTANT {"}}},
 	{"what else waits is never asked", []edit{{following,
 		"	if len(waiting) == 0 {", "	if len(waiting) == 0 || MUTANT {"}}},

@@ -375,8 +375,14 @@ func (o *watch) accepted(m *flow.Mail) {
 }
 
 // asked: an address that nobody has confirmed gets one mail, while that may be
-// answered (A13). Who was erased and signs up again is another.
+// answered (A13). Who was erased and signs up again is another, and what another at the
+// address answers, or leaves behind when she is erased, makes room for one more.
 func (o *watch) asked(m *flow.Mail, epoch int64) {
+	for _, other := range o.w.people {
+		if other.key != m.Customer && slices.Contains(other.had, m.To) {
+			return
+		}
+	}
 	key := fmt.Sprintf("%s/%d/%s", m.Customer, epoch, m.To)
 	if at, asked := o.askedAt[key]; asked && o.w.now.Sub(at) < consent.ConfirmFor-24*time.Hour {
 		o.w.violate(m.Customer, "an address that nobody has confirmed was asked at %s, and is again", stamp(at.UnixMilli()))
