@@ -232,3 +232,20 @@ func TestWhatWasReadToItsEndIsNotReadAgain(t *testing.T) {
 		t.Fatalf("%d queries, want %d", store.n, want)
 	}
 }
+
+// unlisted is a store whose lists can't be read.
+type unlisted struct{ *memstore.Store }
+
+func (unlisted) Query(context.Context, flow.Query) (flow.Page, error) {
+	return flow.Page{}, flow.ErrThrottled
+}
+
+// A minute in which nothing could be read is no quiet minute.
+func TestAListThatCantBeReadIsAFailure(t *testing.T) {
+	c := fake.NewClock(time.Date(2026, 11, 1, 9, 0, 0, 0, time.UTC))
+	store := unlisted{memstore.New(c.NowOf)}
+	h := &clockfn.Handler{Clock: &clock.Service{Store: store, Clock: c, Tokens: fake.NewTokens(1), Metrics: fake.NoMetrics{}}}
+	if answer, err := h.Handle(context.Background(), nil); !errors.Is(err, flow.ErrThrottled) {
+		t.Fatalf("%s (%v)", answer, err)
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kesher-io/kesher/events"
 	fn "github.com/kesher-io/kesher/functions/console"
 	"github.com/kesher-io/kesher/shared/aws/httpapi"
 	"github.com/kesher-io/kesher/shared/catalog"
@@ -22,9 +23,15 @@ import (
 	"github.com/kesher-io/kesher/shared/testkit/memstore"
 )
 
+// function is what the gateway calls, and the flow by which a test makes customers known.
+type function struct {
+	http.Handler
+	collect *collect.Service
+}
+
 // deployed is the function behind the bytes of the HTTP API, as on AWS: whoever
 // comes by /admin/v1 has been let through by the signed route.
-func deployed(t *testing.T) http.Handler {
+func deployed(t *testing.T) function {
 	t.Helper()
 	clock, tokens := fake.NewClock(time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)), fake.NewTokens(1)
 	store := memstore.New(clock.NowOf)
@@ -37,15 +44,16 @@ func deployed(t *testing.T) http.Handler {
 	if _, err := (&publish.Service{Store: store, Clock: clock, Tokens: tokens, Keys: keys}).Publish(context.Background(), candidate, ""); err != nil {
 		t.Fatal(err)
 	}
-	return httpapi.Gateway(httpapi.Handle(fn.New(fn.Config{
+	people := &collect.Service{Store: store, Clock: clock, Tokens: tokens, Releases: releases, Keys: keys, Metrics: fake.NoMetrics{}}
+	return function{collect: people, Handler: httpapi.Gateway(httpapi.Handle(fn.New(fn.Config{
 		Config: console.Config{
 			Store: store, Clock: clock, Tokens: tokens, Releases: releases, Keys: keys,
-			Collect: &collect.Service{Store: store, Clock: clock, Tokens: tokens, Releases: releases, Keys: keys, Metrics: fake.NoMetrics{}},
+			Collect: people,
 			Erase:   &erase.Service{Store: store, Clock: clock, Tokens: tokens},
 			Admin:   console.Everybody, Log: slog.New(slog.DiscardHandler),
 		},
 		PublicKey: "public", ServerKey: "server", Base: "https://api.example",
-	})))
+	})))}
 }
 
 func call(h http.Handler, method, path, key, body string) *httptest.ResponseRecorder {
@@ -103,4 +111,27 @@ func TestThePageAndTheAdminAPIAreServedBesideProfiles(t *testing.T) {
 			t.Errorf("%s: %d %s", path, w.Code, w.Header().Get("Content-Type"))
 		}
 	}
+}
+
+func TestAnErasureIsOfWhomItNames(t *testing.T) {
+	h := deployed(t)
+	known := func(want int) {
+		t.Helper()
+		if w := call(h, "POST", "/v1/profiles/get", "server", `{"userId":"dana"}`); w.Code != want {
+			t.Fatalf("%d, want %d: %s", w.Code, want, w.Body)
+		}
+	}
+	known(404)
+	c, bad := events.DecodeCall([]byte(`{"type":"identify","userId":"dana","traits":{"email":"dana@shop.example"}}`), "")
+	if bad != nil {
+		t.Fatal(bad)
+	}
+	if out, err := h.collect.Collect(context.Background(), c, collect.Source{Kind: collect.Server}); err != nil || out.Refused != nil {
+		t.Fatal(out.Refused, err)
+	}
+	known(200)
+	if w := call(h, "POST", "/v1/profiles/erase", "server", `{"userId":"dana"}`); w.Code != 200 {
+		t.Fatalf("%d %s", w.Code, w.Body)
+	}
+	known(404)
 }

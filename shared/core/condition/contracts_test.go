@@ -133,3 +133,15 @@ func TestStoredEventsMustBeGivenToAConditionThatReadsThem(t *testing.T) {
 		t.Fatalf("got %v, %v", got, err)
 	}
 }
+
+// Of two looks back on one event the longer one is read.
+func TestTheLongestWindowIsRead(t *testing.T) {
+	for _, text := range []string{
+		`count("Product Viewed", "90d") > 2 and count("Product Viewed", "7d") == 0`,
+		`count("Product Viewed", "7d") == 0 and count("Product Viewed", "90d") > 2`,
+	} {
+		if w := compiled(t, text).Windows(); len(w) != 1 || w[0].Within != 90*day {
+			t.Fatalf("%s reads %v", text, w)
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/kesher-io/kesher/shared/core/consent"
+	"github.com/kesher-io/kesher/shared/core/engine"
 	"github.com/kesher-io/kesher/shared/core/fact"
 	"github.com/kesher-io/kesher/shared/core/ident"
 	"github.com/kesher-io/kesher/shared/core/item"
@@ -90,5 +91,22 @@ func TestA36AConflictThatTellsOfAnErasureEndsTheFact(t *testing.T) {
 	b.must(b.Change(context.Background(), nil, &delivered))
 	if run, it := b.run("other"); it != nil {
 		t.Fatalf("an erased customer entered: %+v", run)
+	}
+}
+
+// The same when she is back by then, in a new epoch.
+func TestA36AConflictThatTellsOfAReturnEndsTheFact(t *testing.T) {
+	b := newBench(t, journey.Definition{Name: "a", Entry: journey.Entry{Event: fact.EmailDelivered}, Steps: []journey.Step{{Wait: &journey.Wait{For: hours(1)}}}},
+		journey.Definition{Name: "b", Entry: journey.Entry{Event: fact.EmailDelivered}, Steps: []journey.Step{{Wait: &journey.Wait{For: hours(1)}}}})
+	delivered := b.event(fact.EmailDelivered, nil)
+	b.Store = fake.Racing(b.store, item.RunSK("a", ""), func() {
+		b.gate(consent.Gate{Since: b.clock.Now(customer).UnixMilli()}, 1)
+		it := (*item.Item)(nil).Next(item.C(customer, item.RunSK("a", "")), "another", 1) // so that this one reads again
+		b.must(it.Encode(engine.Run{ID: "r", Journey: "a", State: engine.Ended}))
+		b.must(b.store.Write(context.Background(), flow.Put(it, flow.Any)))
+	})
+	b.must(b.Change(context.Background(), nil, &delivered))
+	if run, it := b.run("b"); it != nil {
+		t.Fatalf("a fact of before the erasure began %+v", run)
 	}
 }

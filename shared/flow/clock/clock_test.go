@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/kesher-io/kesher/shared/flow"
 	"github.com/kesher-io/kesher/shared/flow/agenda"
 	"github.com/kesher-io/kesher/shared/flow/clock"
+	"github.com/kesher-io/kesher/shared/flow/faults"
 	"github.com/kesher-io/kesher/shared/testkit/fake"
 	"github.com/kesher-io/kesher/shared/testkit/memstore"
 )
@@ -120,5 +122,28 @@ func TestChoresAreDoneWhenDueAndStruckOff(t *testing.T) {
 	}
 	if a, read, _ := w.Read(ctx, "a1"); len(a) != 0 || read != nil {
 		t.Fatalf("agenda %v stays", a)
+	}
+}
+
+// What panics is told, and never taken for done.
+func TestAPanicIsAFailureThatIsTold(t *testing.T) {
+	b := newBench()
+	var log strings.Builder
+	b.Log = slog.New(slog.NewTextHandler(&log, nil))
+	b.Chores["copies"] = func(context.Context, string) error { panic("boom") }
+	w := agenda.Writer{Store: b.store, Tokens: fake.NewTokens(2)}
+	if err := w.Remind(context.Background(), "a1", 0, "copies", t0); err != nil {
+		t.Fatal(err)
+	}
+	entries, _, err := b.Take(context.Background(), "a", nil)
+	if err != nil || len(entries) != 1 {
+		t.Fatal(entries, err)
+	}
+	var panicked *faults.Panic
+	if err := b.Fire(context.Background(), entries[0]); !errors.As(err, &panicked) {
+		t.Fatalf("%v", err)
+	}
+	if !strings.Contains(log.String(), "level=ERROR") || strings.Contains(log.String(), "boom") {
+		t.Fatalf("told %q", log.String())
 	}
 }

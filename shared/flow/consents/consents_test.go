@@ -481,3 +481,20 @@ func TestA38ErasedAddressIsWelcomedBackByANotice(t *testing.T) {
 		t.Fatal("signing up again does not work")
 	}
 }
+
+// What was refused at the address after she was asked, the answer does not lift.
+func TestAnAnswerMeetsWhatWasRefusedAtTheAddress(t *testing.T) {
+	for refused, want := range map[time.Duration]consent.State{time.Second: consent.Pending, -time.Second: consent.Granted} {
+		f := setup(t)
+		f.put(item.C("dana", item.SKProfile), profile.Profile{AddressHash: "h"})
+		f.put(profile.OwnerKey("h"), profile.Owner{Customer: "dana", Withdrawn: map[string]int64{"marketing/email": start.Add(refused).UnixMilli()}})
+		f.put(item.C("dana", item.SKGate), consent.Gate{States: map[string]consent.Permission{"marketing/email": {State: consent.Pending, At: start.UnixMilli(), Notice: "newsletter"}}})
+		f.clock.Advance(time.Minute)
+		answer := grant(f.clock.Now(""))
+		answer.By, answer.Confirms = consent.Person, true
+		f.apply("dana", answer)
+		if got := f.gate("dana").States["marketing/email"].State; got != want {
+			t.Errorf("refused %s the request: %s, want %s", refused, got, want)
+		}
+	}
+}

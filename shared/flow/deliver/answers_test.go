@@ -287,3 +287,12 @@ func TestACancelledInvocationStillWritesDownThatTheMailLeft(t *testing.T) {
 	}
 	w.expect(id, message.Sent, "")
 }
+
+// Two clocks may differ: whoever judges a lease by one that is ahead must not find it
+// over while the other still sends.
+func TestALeaseOutlivesTheDifferenceOfTwoClocks(t *testing.T) {
+	const apart = 8 * time.Second // which the simulator plays
+	if leaseMargin <= apart {
+		t.Fatalf("%s", leaseMargin)
+	}
+}
