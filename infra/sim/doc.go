@@ -13,7 +13,8 @@
 //
 //   - Store: memstore, which passes the conformance suite. Its replies get lost
 //     before or after the write, it throttles one call or all of half a minute, its
-//     index lags, items are rewritten between a worker's read and its write.
+//     index lags, an eventual read may answer what stood there up to a second before,
+//     items are rewritten between a worker's read and its write.
 //   - Stream: through the deployed filter patterns, at least once, in order per item
 //     and in no other order; each consumer behind by its own time; records come
 //     again, also after 14 days; those of runs and messages may be lost altogether.

@@ -22,6 +22,7 @@ const (
 	CrashBefore
 	CrashAfter
 	StaleIndex
+	StaleRead
 	Intruder
 	Ambush
 	TimeoutTaken
@@ -58,6 +59,7 @@ var texts = [nFaults]string{
 	CrashBefore:    "process died before a call",
 	CrashAfter:     "process died after a call",
 	StaleIndex:     "index lags",
+	StaleRead:      "eventual read answers what stood there before",
 	Intruder:       "item rewritten by another before a write",
 	Ambush:         "customer acts between a worker's reads and its claim or send",
 	TimeoutTaken:   "SES accepted, then timed out",

@@ -38,6 +38,14 @@ const (
 )
 
 var mutants = []mutant{
+	{"a profile's every change begins anew", []edit{{"functions/journey/handler.go",
+		"	if err := h.Runs.Change(ctx, c.Old, c.New); err != nil {", "	old := c.Old\n	if MUTANT {\n		old = nil\n	}\n	if err := h.Runs.Change(ctx, old, c.New); err != nil {"}}},
+	{"RUN read late", []edit{{deliverRead,
+		"	items, err := w.Store.Get(ctx, flow.Strong, item.C(w.customer, w.runSK), item.C(w.customer, item.SKProfile))", "	items, err := w.Store.Get(ctx, flow.Consistency(!MUTANT), item.C(w.customer, w.runSK), item.C(w.customer, item.SKProfile))"}}},
+	{"GATE read late before the bus is told", []edit{{emitted,
+		"	items, err := s.Store.Get(ctx, flow.Strong, item.C(customer, item.SKGate))", "	items, err := s.Store.Get(ctx, flow.Consistency(!MUTANT), item.C(customer, item.SKGate))"}}},
+	{"who is known read late", []edit{{"shared/flow/known/known.go",
+		"	items, err := s.Get(ctx, flow.Strong, keys...)", "	items, err := s.Get(ctx, flow.Consistency(!MUTANT), keys...)"}}},
 	{"wrong batchItemFailures shape", []edit{{batches,
 		"		return json.Marshal(b.response())\n", "		if MUTANT {\n			return json.Marshal(b.response().BatchItemFailures)\n		}\n		return json.Marshal(b.response())\n"}}},
 	{"batchItemFailures left empty", []edit{{batches,

@@ -76,7 +76,7 @@ func (p *ports) call(possible ...Fault) (f Fault, ok bool) {
 }
 
 // Get reads the truth: a strong read sees every acknowledged write, and an
-// eventual one may.
+// eventual one sooner or later.
 func (p *ports) Get(ctx context.Context, c flow.Consistency, keys ...item.Key) ([]*item.Item, error) {
 	possible := onQuery
 	if strings.HasPrefix(keys[0].SK, item.PrefixMsg) && p.ambushed() {
@@ -96,6 +96,9 @@ func (p *ports) Get(ctx context.Context, c flow.Consistency, keys ...item.Key) (
 		p.task.aside = true // or finds that it is set aside already
 	}
 	items, err := p.w.store.Get(ctx, c, keys...)
+	if c == flow.Eventual {
+		p.w.stale(keys, items)
+	}
 	p.see(items...)
 	if p.w.trace != nil {
 		p.w.tell(p.task.about, "%s: reads %s", p.task.name, names(keys))

@@ -39,6 +39,7 @@ type World struct {
 	ready   []*work // what may begin now
 	streams [2]*stream
 	ticks   map[string]time.Time // by shard: the tick that is planned
+	earlier map[item.Key]image   // what stood there before the last change
 	heldTo  time.Time            // the index lags until then
 
 	throttled time.Time // the store throttles every call until then
@@ -120,7 +121,7 @@ func newWorld(seed uint64, o Options) *World {
 	rng := rand.New(rand.NewPCG(seed, 0x6b6573686572))
 	w := &World{
 		rng: rng, tokens: fake.NewTokens(seed), keys: ident.NewKeys([]byte("sim")), byKey: map[string]*person{},
-		ticks: map[string]time.Time{}, plan: o.Plan, scout: o.Scout, trace: o.Trace,
+		ticks: map[string]time.Time{}, earlier: map[item.Key]image{}, plan: o.Plan, scout: o.Scout, trace: o.Trace,
 		result: &Result{Seed: seed, Injected: map[Fault]int{}, Reached: map[Reached]int{}, MaxCalls: map[string]int{}},
 	}
 	ring, err := token.NewKeyring("k", map[string][]byte{"k": []byte(strings.Repeat("k", 32))})
@@ -268,9 +269,31 @@ func (w *World) committed(t *task, ops []flow.Op, tell func(*item.Change)) {
 		w.watch.ledger(op)
 	}
 	for i := range changes {
+		w.earlier[changes[i].Key] = image{changes[i].Old, w.now}
 		w.watch.change(t, &changes[i])
 		w.list(&changes[i])
 		tell(&changes[i])
+	}
+}
+
+// image is what an item was until a time.
+type image struct {
+	item  *item.Item
+	until time.Time
+}
+
+// lag is how far an eventual read may be behind.
+const lag = time.Second
+
+// stale makes items what an eventual read may answer instead: in a history with that
+// fault every other time, since there is seldom anything to be behind of.
+func (w *World) stale(keys []item.Key, items []*item.Item) {
+	for i, key := range keys {
+		before, ok := w.earlier[key]
+		if ok && w.now.Sub(before.until) < lag && !w.calm && w.rates != nil && w.rates[StaleRead] > 0 && w.rng.IntN(2) == 0 {
+			w.struck(StaleRead)
+			items[i] = before.item.Clone()
+		}
 	}
 }
 

@@ -468,7 +468,9 @@ func TestSuppressReachesTheAddressAndItsOwner(t *testing.T) {
 func TestA38ErasedAddressIsWelcomedBackByANotice(t *testing.T) {
 	f := setup(t)
 	f.put(item.C("dana", item.SKProfile), profile.Profile{AddressHash: "h"})
-	f.put(profile.OwnerKey("h"), profile.Owner{Customer: "dana", Suppressed: &consent.Suppression{Reason: consent.SuppressErased}})
+	erased := &consent.Suppression{Reason: consent.SuppressErased}
+	f.put(profile.OwnerKey("h"), profile.Owner{Customer: "dana", Suppressed: erased})
+	f.put(item.C("dana", item.SKGate), consent.Gate{Suppressed: erased})
 	imported := grant(start)
 	imported.Notice, imported.Evidence = nil, &consent.Evidence{Basis: "consent", Source: "list"}
 	f.apply("dana", imported)
@@ -477,7 +479,7 @@ func TestA38ErasedAddressIsWelcomedBackByANotice(t *testing.T) {
 	}
 	f.clock.Advance(time.Second)
 	f.apply("dana", grant(f.clock.Now("")))
-	if f.owner("h").Suppressed != nil {
+	if f.owner("h").Suppressed != nil || f.gate("dana").Suppressed != nil {
 		t.Fatal("signing up again does not work")
 	}
 }
@@ -496,5 +498,20 @@ func TestAnAnswerMeetsWhatWasRefusedAtTheAddress(t *testing.T) {
 		if got := f.gate("dana").States["marketing/email"].State; got != want {
 			t.Errorf("refused %s the request: %s, want %s", refused, got, want)
 		}
+	}
+}
+
+// A no at an address that a statement names, and that is not hers, is none of hers.
+func TestARefusalAtAnotherAddressBlocksNoYes(t *testing.T) {
+	f := setup(t)
+	f.put(item.C("dana", item.SKProfile), profile.Profile{AddressHash: "h"})
+	f.put(profile.OwnerKey("h"), profile.Owner{Customer: "dana"})
+	f.put(profile.OwnerKey("other"), profile.Owner{Withdrawn: map[string]int64{"marketing/email": start.Add(time.Hour).UnixMilli()}})
+	f.clock.Advance(time.Minute)
+	yes := grant(f.clock.Now(""))
+	yes.Address = "other"
+	f.apply("dana", yes)
+	if got := f.gate("dana").States["marketing/email"].State; got != consent.Granted {
+		t.Fatalf("%s", got)
 	}
 }

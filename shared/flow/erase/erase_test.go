@@ -302,3 +302,27 @@ func TestErasingSomebodyUnknownLeavesATombstoneAndDeletesNothing(t *testing.T) {
 		t.Fatalf("receipt %+v, gate %+v", r, g)
 	}
 }
+
+// The sweep comes once nothing that read her before can write any more, and the address
+// that she had not confirmed yet is let go with the one that was hers.
+func TestA35WhatIsUnderWayEndsBeforeTheSweep(t *testing.T) {
+	w := newWorld(t)
+	w.lives()
+	pending := w.keys.Address("pending-marker@shop.example")
+	var p profile.Profile
+	read, _ := w.read(item.C(w.dana, item.SKProfile), &p)
+	p.Pending, p.PendingHash, p.PendingTill = "pending-marker@shop.example", pending, w.clock.Now(w.dana).Add(time.Hour).UnixMilli()
+	put := read.Next(read.Key, "pending", 0)
+	w.must(put.Encode(p))
+	w.must(w.store.Write(w.ctx, flow.Put(put, flow.Any)))
+	w.erased()
+	var chores map[string]int64
+	w.read(item.C(w.dana, item.SKAgenda), &chores)
+	if after := time.Duration(chores["sweep"]-w.clock.Now(w.dana).UnixMilli()) * time.Millisecond; after != 15*time.Minute {
+		t.Errorf("the sweep comes %s later", after)
+	}
+	var o profile.Owner
+	if w.read(profile.OwnerKey(pending), &o); o.Suppressed == nil || o.Suppressed.Reason != consent.SuppressErased {
+		t.Errorf("the pending address %+v", o)
+	}
+}
