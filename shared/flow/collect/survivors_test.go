@@ -4,6 +4,7 @@ package collect
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -236,5 +237,21 @@ func TestACallIsNoJourneysDoing(t *testing.T) {
 	f.taken(server, `{"type":"identify","userId":"u1","traits":{"first_name":"Dani"}}`)
 	if p := f.profile("u1"); p.By != "" || p.Hops != 0 {
 		t.Fatalf("by %q, hops %d", p.By, p.Hops)
+	}
+}
+
+// An address that another has as well is not hers to read.
+func TestA33AnExportHoldsNothingOfASharedAddress(t *testing.T) {
+	f := setup(t)
+	f.lives("u1", "dana@shop.example")
+	f.lives("u2", "dana@shop.example")
+	for user, want := range map[string]bool{"u1": true, "u2": false} {
+		x, err := f.Export(context.Background(), user)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := slices.ContainsFunc(x.Items, func(it ExportedItem) bool { return it.Partition == "address" }); got != want {
+			t.Errorf("%s: the address is exported: %v, want %v", user, got, want)
+		}
 	}
 }

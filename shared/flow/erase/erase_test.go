@@ -326,3 +326,24 @@ func TestA35WhatIsUnderWayEndsBeforeTheSweep(t *testing.T) {
 		t.Errorf("the pending address %+v", o)
 	}
 }
+
+// The sweep of her old self leaves the browser alone at which she is known again.
+func TestA38TheSweepLeavesTheBrowserOfWhoCameBack(t *testing.T) {
+	w := newWorld(t)
+	w.lives()
+	w.erased()
+	w.clock.Advance(time.Minute)
+	w.call(fmt.Sprintf(`{"type":"track","anonymousId":%q,"event":"Product Added","properties":{"product_id":"new"}}`, visitor))
+	w.call(fmt.Sprintf(`{"type":"identify","userId":%q,"anonymousId":%q}`, user, visitor))
+	left := func() (n int) {
+		q := flow.Query{Table: item.Customers, PK: item.PrefixVisitor + w.keys.Visitor(visitor), Prefix: item.PrefixEvent}
+		w.must(flow.Each(w.ctx, w.store, q, func(item.Item) error { n++; return nil }))
+		return n
+	}
+	before := left()
+	w.clock.Advance(20 * time.Minute)
+	w.sweep()
+	if after := left(); before == 0 || after != before {
+		t.Fatalf("%d facts of the browser are left of %d", after, before)
+	}
+}
