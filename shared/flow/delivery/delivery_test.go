@@ -230,3 +230,11 @@ func TestRecordsThatAreNotOursAreRefused(t *testing.T) {
 		}
 	}
 }
+
+// The stream keeps a record for 24 h (DynamoDB developer guide, "Change data capture
+// for DynamoDB Streams"): later there is nothing left for the failure bucket.
+func TestARecordIsSetAsideWhileTheStreamStillHasIt(t *testing.T) {
+	if MaxAge >= 24*time.Hour || MaxAge < 12*time.Hour {
+		t.Fatalf("%s", MaxAge)
+	}
+}

@@ -3,9 +3,11 @@ package faults_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
+	"github.com/kesher-io/kesher/shared/core/condition"
 	"github.com/kesher-io/kesher/shared/core/item"
 	"github.com/kesher-io/kesher/shared/flow"
 	"github.com/kesher-io/kesher/shared/flow/erase"
@@ -126,5 +128,41 @@ func TestJ19RetryRewritesAndStrikesOffInOneWrite(t *testing.T) {
 	items, err := b.store.Get(ctx, flow.Strong, run)
 	if err != nil || items[0].V != 4 || items[0].IK != "due#a" || b.fault() != nil {
 		t.Fatalf("run %+v, fault %v (%v)", items[0], b.fault(), err)
+	}
+}
+
+func TestJ19OnlyWhatNoRetryCanMendIsPoison(t *testing.T) {
+	for _, poison := range []error{&condition.Error{}, &item.DecodeError{}, &item.FormatError{}, &faults.Panic{}} {
+		if !faults.Poison(fmt.Errorf("working it: %w", poison)) {
+			t.Errorf("%T is tried for ever", poison)
+		}
+	}
+	for _, passes := range []error{flow.ErrThrottled, flow.ErrUnknown, context.DeadlineExceeded, &flow.Conflict{}} {
+		if faults.Poison(passes) {
+			t.Errorf("%v is set aside", passes)
+		}
+	}
+}
+
+// Nobody need look at a fault within a day, and none stays for ever.
+func TestAFaultIsListedForAQuarterOfAYear(t *testing.T) {
+	b := newBench(t)
+	it := item.Item{Key: run, V: 1}
+	b.put(it)
+	if err := b.Record(ctx, "journey", &it, errBad); err != nil {
+		t.Fatal(err)
+	}
+	listed := func() int {
+		list, err := b.List(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(list)
+	}
+	if b.clock.Advance(89 * 24 * time.Hour); listed() != 1 {
+		t.Fatal("forgotten")
+	}
+	if b.clock.Advance(2 * 24 * time.Hour); listed() != 0 {
+		t.Fatal("listed for ever")
 	}
 }
