@@ -116,6 +116,9 @@ func (o *watch) aside(c *item.Change) {
 		return
 	}
 	o.setAside[c.Key] = true
+	if customer, hers := item.CustomerOf(c.Key.PK); hers {
+		o.delayed[customer] = true
+	}
 	if strings.Contains(c.New.Body, "has format") {
 		o.w.result.Reached[SetAside]++
 	}

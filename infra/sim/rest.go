@@ -284,9 +284,10 @@ func (w *World) toldAtRest(p *person) {
 }
 
 // shouldStart: one of her dear products was taken while everything was permitted,
-// long enough before the end for its run to begin.
+// long enough before the end for its run to begin. What was set aside may be told again
+// after more than a day, and begins nothing then.
 func (w *World) shouldStart(p *person) bool {
-	if w.releases[0].Journeys["cart"] == nil {
+	if w.releases[0].Journeys["cart"] == nil || w.watch.delayed[p.key] {
 		return false
 	}
 	for _, s := range w.watch.facts[p.key] {

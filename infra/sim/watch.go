@@ -45,6 +45,7 @@ type watch struct {
 	failures   map[string]int
 	told       map[string]int // by customer and event: what the bus was told
 	setAside   map[item.Key]bool
+	delayed    map[string]bool            // customers of whom something was ever set aside
 	erased     map[string]int             // customers: World.writes when they were erased
 	bounced    map[string]int             // by address: World.writes when a bounce or complaint had been worked
 	delivered  map[string]map[string]bool // by customer: messages that SES said to have delivered
@@ -75,7 +76,7 @@ func (o *watch) init(w *World) {
 	*o = watch{
 		w: w, listed: map[item.Key]*listed{}, letters: map[string]*letter{},
 		reported: map[string]bool{}, ledgers: map[string][]consent.Entry{}, facts: map[string][]*stored{},
-		entries: map[string]string{}, visits: map[string]string{}, sends: map[string]*passage{}, docs: map[item.Key]document{}, epochs: map[string]int64{}, claims: map[string][]claimed{}, suppressed: map[string]int{}, started: map[string]int{}, states: map[string]message.State{}, failures: map[string]int{}, told: map[string]int{}, setAside: map[item.Key]bool{},
+		entries: map[string]string{}, visits: map[string]string{}, sends: map[string]*passage{}, docs: map[item.Key]document{}, epochs: map[string]int64{}, claims: map[string][]claimed{}, suppressed: map[string]int{}, started: map[string]int{}, states: map[string]message.State{}, failures: map[string]int{}, told: map[string]int{}, setAside: map[item.Key]bool{}, delayed: map[string]bool{},
 		erased: map[string]int{}, bounced: map[string]int{}, delivered: map[string]map[string]bool{}, aliased: map[string]bool{}, withdrawn: map[string]int{}, askedAt: map[string]time.Time{},
 	}
 }
