@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -76,7 +77,7 @@ func (w *work) traits(ctx context.Context, given map[string]any) error {
 	case move.ask != "":
 		err = w.ask(ctx, move.ask, edit)
 		if errors.Is(err, ErrManyAsked) {
-			w.drop(events.RateLimited, profile.TraitEmail, "is one of too many for a day")
+			w.drop(events.RateLimited, profile.TraitEmail, fmt.Sprintf("is asked about no more today: a browser may name %d addresses a day for one user (a server may name any)", MaxAsked))
 			err = w.writeProfile(ctx, edit)
 		}
 	default:
