@@ -27,7 +27,7 @@ type letter struct {
 	claimer  *task
 	claimed  int  // World.writes at the last claim
 	unclear  bool // SES gave no clear answer
-	unasked  bool // it is the one mail to an address that nobody has confirmed
+	asks     bool // at an address that nobody has confirmed
 }
 
 // atWork says whether another than t has claimed the message and may still send it.
@@ -206,7 +206,7 @@ func (o *watch) recipient(t *task, run *passage, customer string, epoch int64, l
 	hash := p.AddressHash
 	if l.to = p.Address.Reveal(); run.Journey == journey.Confirm {
 		l.to, hash = o.asksAt(customer, run) // and nothing else is mailed there
-		l.unasked = hash != p.AddressHash
+		l.asks = hash != p.AddressHash
 	}
 	if l.to == "" {
 		bad("she has no address")
@@ -361,7 +361,7 @@ func (o *watch) accepted(m *flow.Mail) {
 	}
 	g, gate := o.gateOf(m.Customer)
 	epoch, _ := ident.MessageEpoch(m.ID)
-	if l.unasked {
+	if l.asks {
 		o.asked(m, epoch)
 	}
 	switch {

@@ -39,7 +39,7 @@ type World struct {
 	ready   []*work // what may begin now
 	streams [2]*stream
 	ticks   map[string]time.Time // by shard: the tick that is planned
-	earlier map[item.Key]image   // what stood there before the last change
+	earlier map[item.Key]image   // what stood there before the last change, where reads may be stale
 	heldTo  time.Time            // the index lags until then
 
 	throttled time.Time // the store throttles every call until then
@@ -269,7 +269,9 @@ func (w *World) committed(t *task, ops []flow.Op, tell func(*item.Change)) {
 		w.watch.ledger(op)
 	}
 	for i := range changes {
-		w.earlier[changes[i].Key] = image{changes[i].Old, w.now}
+		if w.rates != nil && w.rates[StaleRead] > 0 {
+			w.earlier[changes[i].Key] = image{changes[i].Old, w.now}
+		}
 		w.watch.change(t, &changes[i])
 		w.list(&changes[i])
 		tell(&changes[i])
@@ -285,12 +287,12 @@ type image struct {
 // lag is how far an eventual read may be behind.
 const lag = time.Second
 
-// stale makes items what an eventual read may answer instead: in a history with that
-// fault every other time, since there is seldom anything to be behind of.
+// stale makes items what an eventual read may answer instead: every other time, since
+// there is seldom anything to be behind of.
 func (w *World) stale(keys []item.Key, items []*item.Item) {
 	for i, key := range keys {
 		before, ok := w.earlier[key]
-		if ok && w.now.Sub(before.until) < lag && !w.calm && w.rates != nil && w.rates[StaleRead] > 0 && w.rng.IntN(2) == 0 {
+		if ok && w.now.Sub(before.until) < lag && !w.calm && w.rng.IntN(2) == 0 {
 			w.struck(StaleRead)
 			items[i] = before.item.Clone()
 		}

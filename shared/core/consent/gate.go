@@ -156,8 +156,8 @@ func (g *Gate) mayUse(p *plan.Plan, purpose string, now int64) bool {
 // Refused: she said no.
 func (s State) Refused() bool { return s == Denied || s == Withdrawn }
 
-// ConfirmFor is how long a request waits for its confirmation; then it is as if
-// nobody had asked (A13).
+// ConfirmFor is how long a permission, or an address, waits for its confirmation; then
+// it is as if nobody had asked (A13).
 const ConfirmFor = 7 * 24 * time.Hour
 
 // Asked are the permissions to use a channel that were asked for under a notice and

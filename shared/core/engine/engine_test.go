@@ -348,3 +348,85 @@ func TestAFactAtTheDeadlineComesBeforeTheTimer(t *testing.T) {
 	w.feed(view)
 	w.is(engine.Waiting, "bought")
 }
+
+func TestAWithdrawalIsAnExitLikeAnyEvent(t *testing.T) {
+	w := newWorld(t, cart(func(d *journey.Definition) { d.Exit = []journey.Exit{{Event: fact.ConsentWithdrawn}} }))
+	w.happens("Product Added", nil)
+	w.after(time.Minute)
+	f := w.event(fact.ConsentWithdrawn, 0, map[string]any{"purpose": "marketing"})
+	f.Kind = fact.KindConsent
+	w.feed(f)
+	w.is(engine.Exited, "wait-1h")
+}
+
+func TestAnOutcomeOfAnotherPassageMovesNothing(t *testing.T) {
+	w := newWorld(t, cart(nil))
+	w.happens("Product Added", nil)
+	w.due()
+	in := w.input()
+	in.Msg = &engine.MsgInput{V: 1, W: "w", Msg: message.Msg{ID: w.run.Out.Send.Message, Run: "another", State: message.Sent, In: ident.NewStamp(w.now, 9)}}
+	w.decide(in)
+	w.is(engine.Sending, "send-reminder")
+}
+
+// A look that finds a hold which the run was never told of takes it.
+func TestALookTakesAHoldThatTheRunHasNotSeen(t *testing.T) {
+	w := newWorld(t, cart(nil))
+	w.happens("Product Added", nil)
+	w.due()
+	in := w.input()
+	in.Look, in.Msg = true, &engine.MsgInput{V: 1, W: "new", Msg: message.Msg{
+		ID: w.run.Out.Send.Message, Run: w.run.ID, State: message.Held, In: ident.NewStamp(w.now, 9), Until: w.now.Add(time.Hour).UnixMilli(),
+	}}
+	w.decide(in)
+	w.is(engine.Waiting, "send-reminder")
+}
+
+func TestARunRemembersHowDeepItsChainIs(t *testing.T) {
+	w := newWorld(t, cart(nil))
+	f := w.event("Product Added", 0, nil)
+	f.Hops = 5
+	w.feed(f)
+	if w.run.Hops != 5 {
+		t.Fatalf("hops %d", w.run.Hops)
+	}
+}
+
+func TestANullKeyIsNoKey(t *testing.T) {
+	w := newWorld(t, cart(func(d *journey.Definition) { d.Entry.Key = "event.cart_id" }))
+	if key := engine.EntryKey(w.j, w.event("Product Added", 0, nil)); key != "" {
+		t.Fatalf("key %q", key)
+	}
+	long := map[string]any{"cart_id": "cart-123456"}
+	if key := engine.EntryKey(w.j, w.event("Product Added", 0, long)); key != "cart-123456" {
+		t.Fatalf("key %q", key)
+	}
+}
+
+func TestAWindowThatReachesFurtherIsFetchedAgain(t *testing.T) {
+	w := newWorld(t, cart(func(d *journey.Definition) { d.Entry.Where = `count("Order Completed", "30d") == 0` }))
+	w.view.Reach = map[string]time.Duration{"Order Completed": 24 * time.Hour}
+	in := w.input()
+	in.Fact = w.event("Product Added", 0, nil)
+	if _, err := engine.Decide(in); err == nil {
+		t.Fatal("a day's events were taken for a month's")
+	}
+}
+
+func TestLooksNeverComeAtOnceHoweverManyThereWere(t *testing.T) {
+	for tries := range 80 {
+		r := engine.Run{At: ident.Until(t0), Try: tries}
+		if after := r.LookAt().Sub(t0); after < 15*time.Minute || after > 4*time.Hour {
+			t.Fatalf("after %d tries in %s", tries, after)
+		}
+	}
+}
+
+func TestWhatCameOfAMessageIsTracedByItsWord(t *testing.T) {
+	w := newWorld(t, cart(nil))
+	w.happens("Product Added", nil)
+	w.due()
+	if made := w.outcome(message.Failed, "render error", time.Time{}).Made; made[0].Kind != engine.KindFailed {
+		t.Fatalf("made %+v", made)
+	}
+}

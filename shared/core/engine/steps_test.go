@@ -10,6 +10,7 @@ import (
 	"github.com/kesher-io/kesher/shared/core/ident"
 	"github.com/kesher-io/kesher/shared/core/journey"
 	"github.com/kesher-io/kesher/shared/core/message"
+	"github.com/kesher-io/kesher/shared/core/plan"
 )
 
 func TestExitEndsTheRunAndTheSameFactMayEnterAnew(t *testing.T) {
@@ -302,5 +303,90 @@ func TestAnExitThatWaitedMayEnterAnew(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestOnlyWhatMayBeSeenAndHappensNowIsWaitedFor(t *testing.T) {
+	for name, spoil := range map[string]func(*world, *fact.Fact){
+		"imported": func(_ *world, f *fact.Fact) { f.Imported = true },
+		"hidden":   func(w *world, _ *fact.Fact) { w.view.Visible = false },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, cart(nil))
+			w.happens("Product Added", nil)
+			w.due()
+			w.outcome(message.Sent, "", time.Time{})
+			w.after(time.Hour)
+			f := w.event("Product Viewed", 0, nil)
+			spoil(w, f)
+			w.feed(f)
+			w.is(engine.Waiting, "bought")
+		})
+	}
+}
+
+// MSG is a new item for each step: its versions begin anew.
+func TestTheNextMessagesVersionsBeginAnew(t *testing.T) {
+	w := newWorld(t, cart(func(d *journey.Definition) {
+		d.Steps = []journey.Step{{Send: &journey.Send{Template: "one"}}, {Send: &journey.Send{Template: "two"}}}
+	}))
+	w.happens("Product Added", nil)
+	said := func(v int64, state message.State) {
+		in := w.input()
+		in.Msg = &engine.MsgInput{V: v, W: fmt.Sprint(w.run.Step, v), Msg: message.Msg{
+			ID: w.run.Out.Send.Message, Run: w.run.ID, State: state, In: ident.NewStamp(w.now, v), Until: w.now.Add(time.Minute).UnixMilli(),
+		}}
+		w.decide(in)
+	}
+	said(1, message.Held)
+	w.due()
+	said(2, message.Sent)
+	w.is(engine.Sending, "send-two")
+	said(1, message.Sent)
+	w.is(engine.Ended, "send-two")
+}
+
+func TestConditionsBehindAWaitForSpeakOfWhatCame(t *testing.T) {
+	w := newWorld(t, journey.Definition{
+		Entry: journey.Entry{Event: "Product Added"},
+		Steps: []journey.Step{{WaitFor: &journey.WaitFor{Event: "Order Completed", UpTo: hours(24), Then: []journey.Step{
+			{Choose: []journey.Branch{{When: `event.cart_id == "b"`, Do: []journey.Step{{End: &journey.End{Reason: "b"}}}}}},
+		}}}},
+	})
+	w.happens("Product Added", map[string]any{"cart_id": "a"})
+	w.after(time.Hour)
+	w.happens("Order Completed", map[string]any{"cart_id": "b"})
+	if w.run.End != "b" {
+		t.Fatalf("ended %q, made of %+v", w.run.End, w.run.Event)
+	}
+}
+
+func TestAnOfferStepTakesAnewOneWithoutANumberAndNothingSheBought(t *testing.T) {
+	offer := journey.Step{Offer: &journey.Offer{From: "offers", Match: "profile.interests"}}
+	w := newWorld(t, journey.Definition{Entry: journey.Entry{Event: "Order Completed"}, Steps: []journey.Step{
+		{WaitFor: &journey.WaitFor{Event: "Product Viewed", UpTo: hours(1), Then: []journey.Step{offer, offer, {Wait: &journey.Wait{For: hours(1)}}}}},
+	}})
+	w.view.Profile = map[string]any{"interests": []any{"outdoor"}}
+	w.happens("Order Completed", map[string]any{"products": []any{map[string]any{"product_id": "p1"}}})
+	w.after(time.Minute)
+	w.happens("Product Viewed", nil)
+	if fmt.Sprint(w.run.Offers) != "[boots]" {
+		t.Fatalf("offers %v", w.run.Offers)
+	}
+}
+
+func TestOfferEndsWithTheBrandsDay(t *testing.T) {
+	rel := *testRelease
+	rel.Settings = &plan.Settings{Brand: plan.Brand{Zone: "Asia/Jerusalem"}}
+	w := newWorld(t, journey.Definition{Entry: journey.Entry{Event: "Product Added"}, Steps: []journey.Step{
+		{Offer: &journey.Offer{From: "offers", Match: "profile.interests", Take: 3}}, {Wait: &journey.Wait{For: hours(1)}}}})
+	w.view.Profile = map[string]any{"interests": []any{"outdoor"}}
+	w.now = time.Date(2026, 11, 1, 22, 30, 0, 0, time.UTC) // the 2nd in Jerusalem
+	in := w.input()
+	in.Live.Release = &rel
+	in.Fact = w.event("Product Added", 0, nil)
+	w.decide(in)
+	if fmt.Sprint(w.run.Offers) != "[tent]" {
+		t.Fatalf("offers %v", w.run.Offers)
 	}
 }

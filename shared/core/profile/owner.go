@@ -63,11 +63,7 @@ func (o *Owner) Waits(now int64) bool {
 	return false
 }
 
-func answerable(at, now int64) bool { return now < at+ConfirmFor.Milliseconds() }
+func answerable(at, now int64) bool { return now < at+consent.ConfirmFor.Milliseconds() }
 
 // Answered: what that mail asks has its answer; whoever needs one again asks again.
 func (o *Owner) Answered(name string) { delete(o.Asked, name) }
-
-// ConfirmFor is how long an address waits for its confirmation before it is
-// purged (A13).
-const ConfirmFor = consent.ConfirmFor

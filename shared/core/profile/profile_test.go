@@ -182,7 +182,7 @@ func TestA13AddressIsAskedOncePerPermission(t *testing.T) {
 			if o.Ask("marketing/email", now) {
 				asked++
 			}
-			now += rapid.Int64Range(0, ConfirmFor.Milliseconds()/100).Draw(rt, "pause")
+			now += rapid.Int64Range(0, consent.ConfirmFor.Milliseconds()/100).Draw(rt, "pause")
 		}
 		if asked != 1 {
 			rt.Fatalf("asked %d times", asked)

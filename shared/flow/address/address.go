@@ -64,8 +64,12 @@ func (m Mover) Move(ctx context.Context, rel *release.Release, mv Move) (*consen
 	self := newParty(mv.Known.Clone(), mv.Customer)
 	for range maxAttempts {
 		done, err := m.round(ctx, rel, &mv, self)
-		if _, conflict := flow.AsConflict(err); !conflict && (done || err != nil) {
-			return &self.Gate, err
+		_, conflict := flow.AsConflict(err)
+		switch {
+		case err != nil && !conflict:
+			return nil, err
+		case done && !conflict:
+			return &self.Gate, nil
 		}
 		if self, err = m.open(ctx, mv.Customer); err != nil {
 			return nil, err

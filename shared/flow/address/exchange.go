@@ -87,13 +87,14 @@ func (x *exchange) binding(p *plan.Plan) []consent.Statement {
 	return must
 }
 
-// bind makes one of them; ok is false when her gate says as much already.
+// bind makes one of them; ok is false when her gate says as much already, or when she
+// has asked anew since: then her request stands over that no from now on.
 func (x *exchange) bind(name string, want consent.Permission) (consent.Statement, bool) {
 	have := x.self.Gate.States[name]
 	purpose, channel := consent.Split(name)
 	agreedSince := have.State == consent.Granted && have.At > want.At && !x.takesFrom()
 	askedSince := have.State == consent.Pending && have.At > want.At && channel == plan.ChannelEmail
-	if askedSince && want.State.Refused() { // over which the request stands from now on
+	if askedSince && want.State.Refused() {
 		have.No = max(have.No, want.At)
 		x.self.Gate.States[name] = have
 	}

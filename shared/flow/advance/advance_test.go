@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"strings"
+
 	"github.com/kesher-io/kesher/shared/core/consent"
 	"github.com/kesher-io/kesher/shared/core/engine"
 	"github.com/kesher-io/kesher/shared/core/fact"
@@ -376,4 +378,39 @@ func TestJ03AgainHoldsForYears(t *testing.T) {
 			t.Errorf("%s: entered again %v, want %v", name, !c.enters, c.enters)
 		}
 	}
+}
+
+// An exit of the very millisecond in which the timer is due goes before it.
+func TestAnExitThatArrivesAtTheDueTimeGoesBeforeTheTimer(t *testing.T) {
+	b := newBench(t, cart())
+	b.happens("Product Added", dear)
+	b.clock.Advance(time.Hour)
+	b.event("Order Completed", nil)
+	b.due("cart")
+	if run, _ := b.run("cart"); run.State != engine.Exited {
+		t.Fatalf("run %+v", run)
+	}
+}
+
+// Whatever ends by itself has an end, and none is too early for a year's report.
+func TestWhatARunLeavesBehindEndsAfter400Days(t *testing.T) {
+	b := newBench(t, cart())
+	b.happens("Product Added", dear)
+	b.clock.Advance(time.Minute)
+	b.happens("Order Completed", nil)
+	_, it := b.run("cart")
+	if days := time.Unix(it.TTL, 0).Sub(b.clock.Now(customer)).Hours() / 24; days < 399 || days > 401 {
+		t.Errorf("RUN stays %v days", days)
+	}
+	b.clock.Advance(time.Minute)
+	b.happens("Product Added", dear)
+	for _, c := range b.store.Changes() {
+		if c.New != nil && strings.HasPrefix(c.Key.SK, item.PrefixPast) {
+			if days := time.Unix(c.New.TTL, 0).Sub(b.clock.Now(customer)).Hours() / 24; days < 399 || days > 401 {
+				t.Errorf("PAST stays %v days", days)
+			}
+			return
+		}
+	}
+	t.Fatal("no PAST")
 }

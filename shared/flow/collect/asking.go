@@ -12,6 +12,7 @@ import (
 	"github.com/kesher-io/kesher/shared/core/item"
 	"github.com/kesher-io/kesher/shared/core/journey"
 	"github.com/kesher-io/kesher/shared/core/plan"
+	"github.com/kesher-io/kesher/shared/core/profile"
 	"github.com/kesher-io/kesher/shared/flow"
 	"github.com/kesher-io/kesher/shared/flow/consents"
 	"github.com/kesher-io/kesher/shared/flow/owner"
@@ -100,7 +101,7 @@ func (s *Service) Waiting(ctx context.Context, customer string) error {
 		}
 		ops, err := s.requests(ctx, st, hash, names)
 		if errors.Is(err, ErrManyAsked) {
-			return nil // asked once she has confirmed an address
+			return nil // until she asks again tomorrow
 		}
 		if err != nil || len(ops) == 0 {
 			return err
@@ -126,16 +127,11 @@ func (st *state) mailed() string {
 	return ""
 }
 
-// asked is the document of skAsked: when mails asked at addresses that were not hers.
-type asked struct {
-	At []int64 `json:"a"`
-}
-
 const (
-	skAsked = "LIMIT#address"
-	// MaxAsked a day: whoever holds the public key could have anybody mailed (E09).
-	MaxAsked = 5
-	day      = 24 * time.Hour
+	// skAsked bounds the mails that ask at addresses which are not hers: whoever holds
+	// the public key could have anybody mailed (E09).
+	skAsked  = "LIMIT#address"
+	MaxAsked = 5 // a day
 )
 
 // ErrManyAsked: she has given MaxAsked addresses today.
@@ -148,19 +144,18 @@ func (s *Service) countAsked(ctx context.Context, st *state) (flow.Op, error) {
 	if err != nil {
 		return flow.Op{}, err
 	}
-	var a asked
+	var asked profile.Limit
 	if items[0] != nil && items[0].E == st.Epoch {
-		if err := items[0].Decode(&a); err != nil {
+		if err := items[0].Decode(&asked); err != nil {
 			return flow.Op{}, err
 		}
 	}
-	a.At = slices.DeleteFunc(a.At, func(ms int64) bool { return ms <= st.now.Add(-day).UnixMilli() })
-	if len(a.At) >= MaxAsked {
+	if asked.At = asked.Today(st.now); len(asked.At) >= MaxAsked {
 		return flow.Op{}, ErrManyAsked
 	}
-	a.At = append(a.At, st.now.UnixMilli())
+	asked.At = append(asked.At, st.now.UnixMilli())
 	it := items[0].Next(key, s.Tokens.Token(), st.Epoch)
-	it.TTL = st.now.Add(day).Unix()
-	err = it.Encode(a)
+	it.TTL = st.now.Add(profile.Day).Unix()
+	err = it.Encode(asked)
 	return flow.Put(it, flow.Is(items[0])), err
 }

@@ -32,7 +32,7 @@ func (w *work) ask(ctx context.Context, to profile.Secret, edit func(*profile.Pr
 			waiting = false // what was asked there was asked of another, and is over
 		}
 		if !waiting {
-			p.Pending, p.PendingHash, p.PendingTill = to, hash, now+profile.ConfirmFor.Milliseconds()
+			p.Pending, p.PendingHash, p.PendingTill = to, hash, now+consent.ConfirmFor.Milliseconds()
 		}
 		err := w.askOnce(ctx, p, hash)
 		if _, conflict := flow.AsConflict(err); !conflict {

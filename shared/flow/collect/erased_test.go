@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kesher-io/kesher/events"
+	"github.com/kesher-io/kesher/shared/core/consent"
 	"github.com/kesher-io/kesher/shared/core/fact"
 	"github.com/kesher-io/kesher/shared/core/item"
 	"github.com/kesher-io/kesher/shared/core/profile"
@@ -100,5 +102,24 @@ func TestA36AnInboxRecordThatComesAgainAfterTheErasureIsNobodys(t *testing.T) {
 	}
 	if f.gate(f.pk("u1")).Erased == 0 {
 		t.Fatal("she is a customer again")
+	}
+}
+
+func TestNobodyWhoWasErasedGetsAMessage(t *testing.T) {
+	f := setup(t)
+	f.agrees("u1")
+	f.taken(server, `{"type":"identify","userId":"u1","traits":{"email":"dana@shop.example"}}`)
+	it := f.doc(f.pk("u1"), item.SKGate, &consent.Gate{}).Next(item.Key{Table: item.Customers, PK: f.pk("u1"), SK: item.SKGate}, "w", 0)
+	_ = it.Encode(consent.Gate{Erased: start.UnixMilli()}) // its epoch is not counted up yet by the test: PROFILE is still hers
+	if err := f.store.Write(context.Background(), flow.Put(it, flow.Any)); err != nil {
+		t.Fatal(err)
+	}
+	c, r := events.DecodeMessage([]byte(`{"userId":"u1","template":"receipt"}`))
+	if r != nil {
+		t.Fatal(r)
+	}
+	out, err := f.Message(context.Background(), c, server)
+	if err != nil || out.Refused == nil || out.Refused.Code != events.UnknownUser {
+		t.Fatalf("%+v (%v)", out, err)
 	}
 }

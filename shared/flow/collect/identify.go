@@ -83,7 +83,8 @@ func (w *work) traits(ctx context.Context, given map[string]any) error {
 	default:
 		err = w.writeProfile(ctx, edit)
 	}
-	if given := move.to != nil || move.settled; err == nil && given && !w.src.Import && len(gate.Asked(plan.ChannelEmail, w.st.now.UnixMilli())) > 0 {
+	hers := move.to != nil || move.settled
+	if err == nil && hers && !w.src.Import && len(gate.Asked(plan.ChannelEmail, w.st.now.UnixMilli())) > 0 {
 		err = w.Waiting(ctx, w.st.key) // what she asked for before there was an address
 	}
 	for _, d := range dropped {

@@ -10,7 +10,6 @@ import (
 	"github.com/kesher-io/kesher/shared/core/consent"
 	"github.com/kesher-io/kesher/shared/core/fact"
 	"github.com/kesher-io/kesher/shared/core/item"
-	"github.com/kesher-io/kesher/shared/core/profile"
 	"github.com/kesher-io/kesher/shared/testkit/fake"
 )
 
@@ -285,13 +284,13 @@ func TestPendingPermissionIsAskedForWhereHerMailGoes(t *testing.T) {
 func TestE09AnAddressThatWasOnlyAskedLeavesNothing(t *testing.T) {
 	f := setup(t)
 	f.taken(public, `{"type":"identify","userId":"u1","traits":{"email":"new@shop.example"},"context":{"userHash":"`+f.hash("u1")+`"}}`)
-	f.clock.Advance(profile.ConfirmFor)
+	f.clock.Advance(consent.ConfirmFor)
 	if len(f.owner("new@shop.example").Asked) != 0 {
 		t.Fatal("it is remembered that it was asked")
 	}
 	f.lives("u1", "dana@shop.example")
 	f.consent(public, `{"userId":"u1","purpose":"marketing","channel":"email","notice":"newsletter","state":"granted","context":{"userHash":"`+f.hash("u1")+`"}}`)
-	f.clock.Advance(2 * profile.ConfirmFor)
+	f.clock.Advance(2 * consent.ConfirmFor)
 	if f.owner("dana@shop.example").Customer != f.Keys.Customer("u1") {
 		t.Fatal("an owner was forgotten")
 	}
@@ -305,5 +304,46 @@ func TestTwoFirstFactsAtOnceAreBothKept(t *testing.T) {
 	f.taken(server, `{"type":"track","userId":"u1","messageId":"m1","event":"Order Completed"}`)
 	if n := len(f.events(f.pk("u1"), "")); n != 2 {
 		t.Fatalf("%d events", n)
+	}
+}
+
+// A browser's word about somebody whom it can't prove to be is not kept as a
+// visitor's, nor makes it one person of two.
+func TestI02WhatAPublicKeyCanNotProveChangesNobody(t *testing.T) {
+	f := setup(t)
+	f.agrees("u1")
+	before := f.image(f.pk("u1"), f.vpk("a1"))
+	if out := f.consent(public, `{"userId":"u1","anonymousId":"a1","purpose":"marketing","channel":"email","state":"withdrawn"}`); out.Refused == nil || out.Refused.Code != events.UserUnproven {
+		t.Errorf("consent: %+v", out.Refused)
+	}
+	if out := f.send(public, `{"type":"alias","userId":"u1","anonymousId":"a1","previousId":"a1"}`); out.Refused == nil || out.Refused.Code != events.UserUnproven {
+		t.Errorf("alias: %+v", out.Refused)
+	}
+	if f.image(f.pk("u1"), f.vpk("a1")) != before {
+		t.Error("something was stored")
+	}
+}
+
+func TestWhatAStatementSaysIsKeptToTheLetter(t *testing.T) {
+	f := setup(t)
+	f.consent(server, `{"userId":"u1","purpose":"marketing","channel":"email","state":"granted","expires":"2027-04-01T00:00:00Z","evidence":{"basis":"consent","source":"fair","text":"signed at the stand"}}`)
+	p := f.gate(f.pk("u1")).States["marketing/email"]
+	if p.State != consent.Granted || p.Expires != time.Date(2027, 4, 1, 0, 0, 0, 0, time.UTC).UnixMilli() {
+		t.Errorf("%+v", p)
+	}
+	out := f.consent(Source{Kind: Server, Import: true}, `{"userId":"u2","purpose":"marketing","channel":"email","state":"granted","time":"2026-01-01T00:00:00Z","evidence":{"basis":"consent","source":"fair","text":"signed at the stand"}}`)
+	if out.Refused != nil {
+		t.Fatal(out.Refused)
+	}
+	x, err := f.Export(context.Background(), "u2")
+	if err != nil || x == nil || len(x.Ledger) != 1 {
+		t.Fatalf("%+v (%v)", x, err)
+	}
+	if e := x.Ledger[0]; e.Evidence == nil || e.Evidence.Text != "signed at the stand" || e.Mechanism != "import" || e.Time != "2026-01-01T00:00:00.000Z" {
+		t.Errorf("ledger %+v", e)
+	}
+	x, _ = f.Export(context.Background(), "u1")
+	if e := x.Ledger[0]; e.Expires != "2027-04-01T00:00:00.000Z" || e.Mechanism != "call" {
+		t.Errorf("ledger %+v", e)
 	}
 }

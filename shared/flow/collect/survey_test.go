@@ -12,6 +12,7 @@ import (
 	"github.com/kesher-io/kesher/shared/core/consent"
 	"github.com/kesher-io/kesher/shared/core/fact"
 	"github.com/kesher-io/kesher/shared/core/item"
+	"github.com/kesher-io/kesher/shared/core/survey"
 	"github.com/kesher-io/kesher/shared/core/token"
 	"github.com/kesher-io/kesher/shared/flow"
 )
@@ -141,5 +142,30 @@ func TestItemsAreStoredByTheServerKeyOnly(t *testing.T) {
 	var got events.Item
 	if f.doc(PKItems, item.Part("p1#x"), &got); got.Title != "Tent" || *got.Price != 9.5 {
 		t.Fatalf("%+v", got)
+	}
+}
+
+// A link to one survey answers no other, and answers that must be there are.
+func TestASurveysLinkIsForThatSurveyAndItsQuestions(t *testing.T) {
+	f := setup(t)
+	f.rel.Surveys["other"] = &survey.Survey{Name: "other", Purpose: "service", Questions: []survey.Question{{ID: "name", Type: survey.Text, Trait: "first_name", Required: true}, {ID: "colour", Type: survey.Text}}}
+	respond := func(token, text string) Outcome {
+		r, bad := events.DecodeResponse([]byte(text))
+		if bad != nil {
+			t.Fatal(bad)
+		}
+		r.Survey, r.Token = "other", token
+		out, err := f.Respond(context.Background(), r, server)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	style := f.Ring.MintSurvey(token.Survey{Customer: f.Keys.Customer("u1"), Survey: "style"})
+	if out := respond(style, `{"userId":"u1","answers":{"name":"Dana"}}`); out.Refused == nil || out.Refused.Code != events.UserUnproven {
+		t.Errorf("a link to another survey: %+v", out.Refused)
+	}
+	if out := respond("", `{"userId":"u1","answers":{"colour":"red"}}`); out.Refused == nil || out.Refused.Field != "answers.name" {
+		t.Errorf("without a required answer: %+v", out.Refused)
 	}
 }

@@ -8,10 +8,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/kesher-io/kesher/events"
 	"github.com/kesher-io/kesher/shared/core/consent"
 	"github.com/kesher-io/kesher/shared/core/fact"
 	"github.com/kesher-io/kesher/shared/core/item"
 	"github.com/kesher-io/kesher/shared/core/plan"
+	"github.com/kesher-io/kesher/shared/core/profile"
+	"github.com/kesher-io/kesher/shared/core/survey"
 	"github.com/kesher-io/kesher/shared/testkit/fake"
 )
 
@@ -282,5 +285,58 @@ func TestA33A35ExportAndErasureFindWhatSheDidUnnamedForYears(t *testing.T) {
 	f.erase("u1")
 	if left := f.list(f.vpk("a1"), item.PrefixEvent); len(left) != 0 {
 		t.Fatalf("left %s", left[0].SK)
+	}
+}
+
+// A visitor's facts of the last 30 days become hers, and end when they would have.
+func TestAVisitorsMonthBecomesHersWithItsEnd(t *testing.T) {
+	f := setup(t)
+	f.taken(public, `{"type":"group","anonymousId":"a1","context":{"consent":{"categoryPreferences":{"Advertising":true}}}}`)
+	for _, at := range []string{"2027-02-02T09:00:00Z", "2027-01-20T09:00:00Z"} {
+		f.taken(server, `{"type":"track","anonymousId":"a1","messageId":"m`+at+`","event":"Product Added","timestamp":"`+at+`"}`)
+	}
+	f.taken(server, `{"type":"identify","userId":"u1","anonymousId":"a1"}`)
+	list := f.list(f.pk("u1"), item.EventPrefix("Product Added"))
+	if len(list) != 1 || list[0].TTL == 0 {
+		t.Fatalf("%+v", list)
+	}
+	var e fact.Event
+	if err := list[0].Decode(&e); err != nil || e.At != start.Add(-27*24*time.Hour).UnixMilli() {
+		t.Fatalf("%+v (%v)", e, err)
+	}
+}
+
+// An address in a form a visitor fills in is nobody's.
+func TestAVisitorsAnswerIsNoAddressOfHers(t *testing.T) {
+	f := setup(t)
+	f.rel.Surveys["style"].Questions = append(f.rel.Surveys["style"].Questions, survey.Question{ID: "email", Type: survey.Text, Trait: "email"})
+	f.taken(public, `{"type":"group","anonymousId":"a1","context":{"consent":{"categoryPreferences":{"Advertising":true}}}}`)
+	r, _ := events.DecodeResponse([]byte(`{"anonymousId":"a1","responseId":"r1","answers":{"email":"eve@shop.example","interests":["home"]}}`))
+	r.Survey = "style"
+	if out, err := f.Respond(context.Background(), r, public); err != nil || out.Refused != nil {
+		t.Fatalf("%+v (%v)", out.Refused, err)
+	}
+	f.agrees("u1")
+	f.taken(server, `{"type":"identify","userId":"u1","anonymousId":"a1"}`)
+	if p := f.profile("u1"); p.Traits["interests"].Value == nil || p.Traits[profile.TraitEmail].Value != nil {
+		t.Fatalf("%+v", p.Traits)
+	}
+}
+
+// What a visitor stated is not a permission to mail whoever she turns out to be, and
+// what the first at a browser said is not the second's.
+func TestAVisitorsWordIsNoPermissionToMailNorTheNextOnes(t *testing.T) {
+	f := setup(t)
+	f.consent(server, `{"anonymousId":"a1","purpose":"marketing","channel":"email","state":"granted","notice":"newsletter"}`)
+	f.consent(server, `{"anonymousId":"a1","purpose":"personalization","state":"withdrawn"}`)
+	f.clock.Advance(time.Second)
+	f.taken(server, `{"type":"identify","userId":"u1","anonymousId":"a1"}`)
+	if s := f.gate(f.pk("u1")).States; s["marketing/email"].State == consent.Granted || !s["personalization"].State.Refused() {
+		t.Errorf("u1: %+v", s)
+	}
+	f.clock.Advance(time.Second)
+	f.taken(server, `{"type":"identify","userId":"u2","anonymousId":"a1"}`)
+	if s := f.gate(f.pk("u2")).States; len(s) != 0 {
+		t.Errorf("u2: %+v", s)
 	}
 }

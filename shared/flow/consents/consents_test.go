@@ -9,10 +9,13 @@ import (
 	"testing"
 	"time"
 
+	"fmt"
+
 	"github.com/kesher-io/kesher/shared/core/consent"
 	"github.com/kesher-io/kesher/shared/core/fact"
 	"github.com/kesher-io/kesher/shared/core/ident"
 	"github.com/kesher-io/kesher/shared/core/item"
+	"github.com/kesher-io/kesher/shared/core/message"
 	"github.com/kesher-io/kesher/shared/core/plan"
 	"github.com/kesher-io/kesher/shared/core/profile"
 	"github.com/kesher-io/kesher/shared/core/release"
@@ -326,46 +329,6 @@ func TestRaceOfWithdrawalAndGrantEndsRefusedOrLifted(t *testing.T) {
 	}
 }
 
-func TestI08WithdrawalHoldsForTheAddressAndItsOwner(t *testing.T) {
-	f := setup(t)
-	f.lives("owner", "h", "owner")
-	f.lives("other", "h", "owner")
-	f.apply("owner", grant(start))
-	f.clock.Advance(time.Minute)
-	f.apply("other", withdraw(f.clock.Now("")))
-	if f.mailable("owner") {
-		t.Fatal("the owner is still mailed at an address where mail was refused")
-	}
-	if f.owner("h").Withdrawn["marketing/email"] == 0 {
-		t.Fatal("the address forgot it")
-	}
-	for _, customer := range []string{"owner", "other"} {
-		if err := consent.Verify(f.ledger(customer), f.gate(customer).Ledger); err != nil {
-			t.Errorf("%s: %v", customer, err)
-		}
-	}
-	f.clock.Advance(time.Minute)
-	f.apply("owner", grant(f.clock.Now("")))
-	if !f.mailable("owner") || len(f.owner("h").Withdrawn) != 0 {
-		t.Fatal("its owner can't agree anew")
-	}
-}
-
-func TestWithdrawalByALinkHoldsAtTheAddressItWasMailedTo(t *testing.T) {
-	f := setup(t)
-	f.lives("dana", "new", "dana")
-	f.put(profile.OwnerKey("old"), profile.Owner{Customer: "noa"})
-	f.put(item.C("noa", item.SKProfile), profile.Profile{AddressHash: "old"})
-	f.apply("noa", grant(start))
-	s := withdraw(start.Add(time.Second))
-	f.clock.Advance(time.Minute)
-	s.Address = "old"
-	f.apply("dana", s)
-	if f.owner("old").Withdrawn["marketing/email"] == 0 || f.owner("new").Withdrawn["marketing/email"] == 0 || f.mailable("noa") {
-		t.Fatalf("old %+v, new %+v", f.owner("old"), f.owner("new"))
-	}
-}
-
 func TestVisitorsGateIsNoCustomers(t *testing.T) {
 	f := setup(t)
 	s := grant(start)
@@ -449,69 +412,49 @@ func TestCallersOpsAreWrittenOnceOrFailTheCall(t *testing.T) {
 	}
 }
 
-func TestSuppressReachesTheAddressAndItsOwner(t *testing.T) {
+// A05: stop all is all, also where they are more than one transaction holds; the
+// caller's own op is written once.
+func TestA05ManyWithdrawalsAreAllWritten(t *testing.T) {
 	f := setup(t)
-	f.lives("dana", "h", "dana")
-	for range 2 {
-		if err := f.Suppress(context.Background(), "h", consent.SuppressBounce, start); err != nil {
-			t.Fatal(err)
-		}
+	var said []consent.Statement
+	for i := range 14 {
+		name := fmt.Sprint("p", i)
+		f.rel.Plan.Purposes[name] = plan.Purpose{Contact: []string{"email"}, Basis: plan.BasisConsent}
+		said = append(said, consent.Statement{ID: name, Purpose: name, Channel: "email", State: consent.Withdrawn, By: consent.Person})
 	}
-	if f.owner("h").Suppressed == nil || f.gate("dana").Suppressed == nil {
-		t.Fatal("not suppressed")
+	f.lives("c", "h", "other")
+	guard := (*item.Item)(nil).Next(item.C("c", item.IDSK("once")), "w", 0)
+	_ = guard.Encode(struct{}{})
+	if _, err := f.Apply(context.Background(), "c", f.rel, said, flow.Put(guard, flow.Absent)); err != nil {
+		t.Fatal(err)
 	}
-	if err := f.Suppress(context.Background(), "nobody", consent.SuppressBounce, start); err != nil || f.owner("nobody").Suppressed == nil {
-		t.Fatal("an address without an owner can't be suppressed", err)
-	}
-}
-
-func TestA38ErasedAddressIsWelcomedBackByANotice(t *testing.T) {
-	f := setup(t)
-	f.put(item.C("dana", item.SKProfile), profile.Profile{AddressHash: "h"})
-	erased := &consent.Suppression{Reason: consent.SuppressErased}
-	f.put(profile.OwnerKey("h"), profile.Owner{Customer: "dana", Suppressed: erased})
-	f.put(item.C("dana", item.SKGate), consent.Gate{Suppressed: erased})
-	imported := grant(start)
-	imported.Notice, imported.Evidence = nil, &consent.Evidence{Basis: "consent", Source: "list"}
-	f.apply("dana", imported)
-	if f.owner("h").Suppressed == nil {
-		t.Fatal("an import lifts the suppression")
-	}
-	f.clock.Advance(time.Second)
-	f.apply("dana", grant(f.clock.Now("")))
-	if f.owner("h").Suppressed != nil || f.gate("dana").Suppressed != nil {
-		t.Fatal("signing up again does not work")
-	}
-}
-
-// What was refused at the address after she was asked, the answer does not lift.
-func TestAnAnswerMeetsWhatWasRefusedAtTheAddress(t *testing.T) {
-	for refused, want := range map[time.Duration]consent.State{time.Second: consent.Pending, -time.Second: consent.Granted} {
-		f := setup(t)
-		f.put(item.C("dana", item.SKProfile), profile.Profile{AddressHash: "h"})
-		f.put(profile.OwnerKey("h"), profile.Owner{Customer: "dana", Withdrawn: map[string]int64{"marketing/email": start.Add(refused).UnixMilli()}})
-		f.put(item.C("dana", item.SKGate), consent.Gate{States: map[string]consent.Permission{"marketing/email": {State: consent.Pending, At: start.UnixMilli(), Notice: "newsletter"}}})
-		f.clock.Advance(time.Minute)
-		answer := grant(f.clock.Now(""))
-		answer.By, answer.Confirms = consent.Person, true
-		f.apply("dana", answer)
-		if got := f.gate("dana").States["marketing/email"].State; got != want {
-			t.Errorf("refused %s the request: %s, want %s", refused, got, want)
+	for i := range 14 {
+		if s := f.gate("c").States[fmt.Sprint("p", i, "/email")]; s.State != consent.Withdrawn {
+			t.Errorf("p%d is %q", i, s.State)
 		}
 	}
 }
 
-// A no at an address that a statement names, and that is not hers, is none of hers.
-func TestARefusalAtAnotherAddressBlocksNoYes(t *testing.T) {
+// A no is always written, however full her gate is.
+func TestANoIsWrittenIntoAFullGate(t *testing.T) {
 	f := setup(t)
-	f.put(item.C("dana", item.SKProfile), profile.Profile{AddressHash: "h"})
-	f.put(profile.OwnerKey("h"), profile.Owner{Customer: "dana"})
-	f.put(profile.OwnerKey("other"), profile.Owner{Withdrawn: map[string]int64{"marketing/email": start.Add(time.Hour).UnixMilli()}})
-	f.clock.Advance(time.Minute)
-	yes := grant(f.clock.Now(""))
-	yes.Address = "other"
-	f.apply("dana", yes)
-	if got := f.gate("dana").States["marketing/email"].State; got != consent.Granted {
-		t.Fatalf("%s", got)
+	g := consent.Gate{States: map[string]consent.Permission{"marketing/email": {State: consent.Granted, At: 1}}, Topics: map[string]int64{}}
+	for i := range message.MaxGate / 4 {
+		g.Topics[fmt.Sprint("t", i)] = 1
+	}
+	f.put(item.C("c", item.SKGate), g)
+	f.apply("c", withdraw(start))
+	if s := f.gate("c").States["marketing/email"].State; s != consent.Withdrawn {
+		t.Fatalf("%s", s)
+	}
+}
+
+// A yes may come late, a no of the same call goes first all the same.
+func TestWithdrawalsAreWrittenFirst(t *testing.T) {
+	f := setup(t)
+	g, w := grant(start.Add(-time.Hour)), withdraw(start.Add(-time.Hour))
+	w.Purpose = "news"
+	if res := f.apply("c", g, w); len(res.Changes) != 2 || res.Changes[0].Statement.State != consent.Withdrawn {
+		t.Fatalf("%+v", res.Changes)
 	}
 }

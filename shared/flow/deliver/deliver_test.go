@@ -12,6 +12,7 @@ import (
 	"github.com/kesher-io/kesher/shared/core/engine"
 	"github.com/kesher-io/kesher/shared/core/ident"
 	"github.com/kesher-io/kesher/shared/core/item"
+	"github.com/kesher-io/kesher/shared/core/journey"
 	"github.com/kesher-io/kesher/shared/core/message"
 	"github.com/kesher-io/kesher/shared/core/plan"
 	"github.com/kesher-io/kesher/shared/core/profile"
@@ -447,4 +448,28 @@ func fillGate(w *world, n int, stored bool) []string {
 		}
 	})
 	return ids
+}
+
+// A chain's depth goes from the run into what is told of its message.
+func TestAMessageRemembersHowDeepItsChainIs(t *testing.T) {
+	w := newWorld(t)
+	key, id := w.due("plain", func(r *engine.Run) { r.Hops = 5 })
+	w.deliver(key)
+	if m := w.msg(id); m.Hops != 5 {
+		t.Fatalf("hops %d", m.Hops)
+	}
+}
+
+// A rechecked condition speaks of her own day.
+func TestARecheckGoesByHerZone(t *testing.T) {
+	w := newWorld(t)
+	w.live.Journeys["dated"] = compileRecheck(`now >= date("2026-11-05")`)
+	w.clock.Set(time.Date(2026, 11, 4, 22, 30, 0, 0, time.UTC)) // the fifth in Jerusalem
+	key, id := w.due("dated")
+	w.deliver(key)
+	w.expect(id, message.Sent, "")
+}
+
+func compileRecheck(cond string) *journey.Journey {
+	return compile("dated", "marketing", journey.Send{Template: "plain", Late: &journey.Late{Kind: "recheck", Recheck: cond}})
 }

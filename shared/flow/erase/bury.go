@@ -76,7 +76,10 @@ func (s *Service) release(c *customer, o *owner.Address) (flow.Op, error) {
 	if o.Customer != c.key && o.Customer != "" {
 		return o.Check(), nil
 	}
-	if o.Customer == c.key { // what was asked there was asked of her who is forgotten
+	if o.Customer == c.key {
+		// What was asked there was asked of her who is forgotten. Where she had not
+		// confirmed the address it stands: an account that erases itself could have a
+		// stranger mailed again and again (E09).
 		o.Asked = nil
 	}
 	o.Customer = ""

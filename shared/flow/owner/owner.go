@@ -6,6 +6,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/kesher-io/kesher/shared/core/consent"
 	"github.com/kesher-io/kesher/shared/core/item"
 	"github.com/kesher-io/kesher/shared/core/profile"
 	"github.com/kesher-io/kesher/shared/flow"
@@ -38,7 +39,7 @@ func Read(ctx context.Context, s flow.Store, hash string) (*Address, error) {
 func (a *Address) Put(token string, now time.Time) (flow.Op, error) {
 	it := a.Item.Next(profile.OwnerKey(a.Hash), token, 0)
 	if a.Customer == "" && a.Suppressed == nil && len(a.Withdrawn) == 0 {
-		it.TTL = now.Add(profile.ConfirmFor).Unix()
+		it.TTL = now.Add(consent.ConfirmFor).Unix()
 	}
 	err := it.Encode(&a.Owner)
 	return flow.Put(it, flow.Is(a.Item)), err

@@ -438,3 +438,26 @@ func TestATokenOfAnotherSurveyNamesNobody(t *testing.T) {
 		t.Fatal("answered as the customer of another survey's token")
 	}
 }
+
+// The centre shows what holds now: no permission, pause or address that is over.
+func TestTheCentreShowsNothingThatIsOver(t *testing.T) {
+	w := newWorld(t)
+	now := w.clock.Now(w.dana)
+	g := w.gate()
+	p := g.States["marketing/email"]
+	p.Expires = now.UnixMilli()
+	g.States["marketing/email"], g.Paused = p, now.UnixMilli()
+	w.put(item.C(w.dana, item.SKGate), g)
+	doc := w.profile()
+	doc.Pending, doc.PendingHash, doc.PendingTill = "new@shop.example", "h", now.UnixMilli()
+	w.put(item.C(w.dana, item.SKProfile), doc)
+	c := w.centre(w.session())
+	if c.Paused != 0 || c.Pending != "" {
+		t.Errorf("paused till %d, pending %q", c.Paused, c.Pending)
+	}
+	for _, p := range c.Permissions {
+		if p.Purpose == "marketing" && p.State == consent.Granted {
+			t.Error("a permission that has run out is shown as given")
+		}
+	}
+}

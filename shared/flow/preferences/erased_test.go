@@ -76,3 +76,16 @@ func TestA36ALinkMailedBeforeTheErasureOpensNothingOfWhoCameBack(t *testing.T) {
 		t.Fatalf("opened %v, %v", ok, err)
 	}
 }
+
+// E04, A36: a session of before an erasure opens nothing of who came back.
+func TestA36ASessionEndsWithAnErasure(t *testing.T) {
+	w := newWorld(t)
+	c := w.session()
+	w.returns()
+	if got, err := w.svc.Centre(w.ctx, c, "en"); got != nil || err != nil {
+		t.Fatalf("%+v (%v)", got, err)
+	}
+	if err := w.svc.Change(w.ctx, c, "en", Change{Erase: true}); err != ErrSession {
+		t.Fatal(err)
+	}
+}

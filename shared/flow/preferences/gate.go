@@ -64,6 +64,8 @@ func (s *Service) setTopic(ctx context.Context, p *person, topic string, on bool
 // maxPause bounds a break.
 const maxPause = 365
 
+const day = 24 * time.Hour
+
 // pause begins a break of some days, or ends it.
 func (s *Service) pause(ctx context.Context, p *person, days int) error {
 	if days < 0 || days > maxPause {

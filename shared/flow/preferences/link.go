@@ -2,7 +2,6 @@ package preferences
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"github.com/kesher-io/kesher/shared/core/fact"
@@ -10,6 +9,7 @@ import (
 	"github.com/kesher-io/kesher/shared/core/item"
 	"github.com/kesher-io/kesher/shared/core/journey"
 	"github.com/kesher-io/kesher/shared/core/plan"
+	"github.com/kesher-io/kesher/shared/core/profile"
 	"github.com/kesher-io/kesher/shared/flow"
 	"github.com/kesher-io/kesher/shared/flow/owner"
 )
@@ -23,24 +23,18 @@ const (
 	// the last may still be redeemed, and maxLinks a day (E09).
 	skLink   = "LIMIT#link"
 	maxLinks = 5
-	day      = 24 * time.Hour
 	// skNobody takes the write that a known address puts into its customer's log,
 	// so that an unknown one costs the same (E08).
 	skNobody = "LIMIT#nobody"
 )
 
-// linkLimit is the document of skLink: when links were mailed, newest last.
-type linkLimit struct {
-	At []int64 `json:"a"`
-}
-
 // allows says whether one more link may be mailed now, and the limit with it.
-func (l linkLimit) allows(now time.Time) (linkLimit, bool) {
-	recent := slices.DeleteFunc(slices.Clone(l.At), func(ms int64) bool { return ms <= now.Add(-day).UnixMilli() })
+func allows(l profile.Limit, now time.Time) (profile.Limit, bool) {
+	recent := l.Today(now)
 	if n := len(recent); n >= maxLinks || n > 0 && now.UnixMilli()-recent[n-1] < SessionFor.Milliseconds() {
 		return l, false
 	}
-	return linkLimit{At: append(recent, now.UnixMilli())}, true
+	return profile.Limit{At: append(recent, now.UnixMilli())}, true
 }
 
 // MailLink mails a fresh link to the address, if it is somebody's. The answer is
@@ -100,13 +94,13 @@ func (s *Service) mailLink(ctx context.Context, p *person, hash string) error {
 	if err != nil {
 		return err
 	}
-	limit := linkLimit{}
+	limit := profile.Limit{}
 	if items[0] != nil {
 		if err := items[0].Decode(&limit); err != nil {
 			return err
 		}
 	}
-	limit, ok := limit.allows(p.now)
+	limit, ok := allows(limit, p.now)
 	if !ok {
 		return nil
 	}
@@ -114,7 +108,7 @@ func (s *Service) mailLink(ctx context.Context, p *person, hash string) error {
 	if err != nil {
 		return err
 	}
-	count.Item.TTL = p.now.Add(day).Unix()
+	count.Item.TTL = p.now.Add(profile.Day).Unix()
 	ask, err := s.askLink(p, hash)
 	if err != nil {
 		return err
@@ -139,7 +133,7 @@ func (s *Service) askLink(p *person, hash string) (flow.Op, error) {
 	})
 	if p.Profile == nil || p.erased() {
 		op.Item.Key, op.If = addressKey(hash, skNobody), flow.Any
-		op.Item.TTL = p.now.Add(day).Unix()
+		op.Item.TTL = p.now.Add(profile.Day).Unix()
 	}
 	return op, err
 }

@@ -342,3 +342,22 @@ func TestAnAddressOfAnotherCustomerStaysHers(t *testing.T) {
 		t.Fatalf("shared %v, owner %s", p.Shared, w.owner(c.Address).Customer)
 	}
 }
+
+// The evidence of a confirmed permission is the text in her language.
+func TestAConfirmationIsOfTheTextInHerLanguage(t *testing.T) {
+	w := newWorld(t)
+	w.rel.Notices["newsletter"].Text["he"] = "מותר לכם"
+	w.apply(consent.Statement{Purpose: "marketing", Channel: "email", State: consent.Withdrawn, By: consent.Person})
+	w.clock.Advance(time.Minute)
+	w.apply(consent.Statement{Purpose: "marketing", Channel: "email", State: consent.Granted, Notice: &consent.Notice{ID: "newsletter"}, By: consent.Public})
+	w.clock.Advance(time.Minute)
+	w.must(w.svc.Confirm(w.ctx, w.ring.MintConfirm(token.Confirm{
+		Customer: w.dana, Address: w.address, Purpose: "marketing", Channel: "email", Notice: "newsletter", Version: "v1",
+	})))
+	g := w.gate()
+	var e consent.Entry
+	w.read(item.Key{Table: item.Ledger, PK: item.CustomerPK(w.dana), SK: g.States["marketing/email"].Ledger}, &e)
+	if g.States["marketing/email"].State != consent.Granted || e.Notice == nil || e.Notice.Lang != "he" {
+		t.Fatalf("%+v, rests on %+v", g.States["marketing/email"], e.Notice)
+	}
+}

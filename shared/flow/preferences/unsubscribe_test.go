@@ -220,3 +220,15 @@ func TestAnErasedCustomersLinkDoesNothing(t *testing.T) {
 		t.Fatal("a link of an erased customer wrote something")
 	}
 }
+
+// A mail's link withdraws at the address it went to as well.
+func TestAnUnsubscribeLowersTheAddressAlsoWhereSheHasRefusedAlready(t *testing.T) {
+	w := newWorld(t)
+	u := w.ring.MintUnsubscribe(token.Unsubscribe{Customer: w.dana, Address: w.keys.Address("old@shop.example"), Message: "abcdefghijklmnop-0", Purpose: "marketing"})
+	w.apply(consent.Statement{Purpose: "marketing", Channel: "email", State: consent.Withdrawn, By: consent.Person})
+	w.clock.Advance(time.Minute)
+	w.must(w.svc.Unsubscribe(w.ctx, u, ScopePurpose))
+	if _, lowered := w.owner(w.keys.Address("old@shop.example")).Withdrawn["marketing/email"]; !lowered {
+		t.Fatal("whoever owns the old address next is mailed there")
+	}
+}

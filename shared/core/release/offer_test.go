@@ -1,7 +1,5 @@
 package release
 
-// Each of these catches a planted bug that every other test let pass.
-
 import (
 	"testing"
 	"time"

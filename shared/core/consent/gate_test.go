@@ -1,7 +1,5 @@
 package consent_test
 
-// Each of these catches a planted bug that every other test let pass.
-
 import (
 	"testing"
 	"time"
