@@ -1,6 +1,9 @@
 package browser
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -11,6 +14,7 @@ import (
 
 	"github.com/chromedp/chromedp/kb"
 
+	"github.com/kesher-io/kesher/infra/onebox"
 	"github.com/kesher-io/kesher/shared/testkit/chromium"
 )
 
@@ -193,6 +197,64 @@ func TestANewAddressIsHersByTheLinkMailedToIt(t *testing.T) {
 	fits(t, p, "confirmed", "en", "ltr")
 	if got := s.say("/v1/profiles/get", `{"userId":"dana"}`); !strings.Contains(got, elsewhere) {
 		t.Errorf("she followed the link, and it is not hers: %s", got)
+	}
+}
+
+// A form on the site, as the README tells: its page has the public key, and the hash by
+// which the site's server vouches for who is signed in.
+func TestAFormOnTheSiteSignsUpByALink(t *testing.T) {
+	s, b := open(t, false), chromium.Start(t)
+	p := b.Tab(t)
+	form := func(user string) (address, permission func()) {
+		mac := hmac.New(sha256.New, []byte(onebox.DefaultServerKey))
+		mac.Write([]byte(user))
+		who := `"userId":"` + user + `","context":{"userHash":"` + hex.EncodeToString(mac.Sum(nil)) + `"}`
+		return func() {
+				s.sayBy(onebox.DefaultPublicKey, "/v1/identify", `{`+who+`,"traits":{"email":"`+user+`@customer.example"}}`)
+			}, func() {
+				s.sayBy(onebox.DefaultPublicKey, "/v1/consents", `{`+who+`,"purpose":"marketing","channel":"email","notice":"newsletter","state":"granted"}`)
+			}
+	}
+	asked := func() { s.told("SENT kesher-confirm") }
+	follow := func(user string, n int) mail {
+		mails := s.mails("to=" + address(user))
+		if len(mails) != n {
+			t.Fatalf("%s has %d mails, want %d", user, len(mails), n)
+		}
+		if s.permits(user) {
+			t.Fatalf("%s permits before she has answered", user)
+		}
+		p.Open(mails[n-1].link("/c/"))
+		press(t, p, "button.main")
+		fits(t, p, "confirmed", "en", "ltr")
+		return mails[n-1]
+	}
+	const notice = "Send me offers by e-mail"
+
+	give, ask := form("dana") // the permission first: one mail for both
+	ask()
+	give()
+	asked()
+	if m := follow("dana", 1); !strings.Contains(m.HTML, notice) {
+		t.Errorf("the mail does not say what she agrees to: %s", m.HTML)
+	}
+	if !s.permits("dana") || len(s.mails("to="+address("dana")+"&journey=confirm")) != 1 {
+		t.Error("she followed the link, and permits nothing, or is asked again")
+	}
+
+	give, ask = form("noa") // the address first, whose mail has left
+	give()
+	asked()
+	ask()
+	if m := follow("noa", 1); strings.Contains(m.HTML, notice) {
+		t.Errorf("the mail asks for what nobody had asked yet: %s", m.HTML)
+	}
+	asked()
+	if m := follow("noa", 2); !strings.Contains(m.HTML, notice) {
+		t.Errorf("the mail does not say what she agrees to: %s", m.HTML)
+	}
+	if !s.permits("noa") {
+		t.Error("she followed both links, and permits nothing")
 	}
 }
 

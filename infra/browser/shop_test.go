@@ -82,11 +82,16 @@ func (s *shop) told(what string) string {
 // say makes a call with the server key and gives the answer.
 func (s *shop) say(path, body string) string {
 	s.t.Helper()
+	return s.sayBy(onebox.DefaultServerKey, path, body)
+}
+
+func (s *shop) sayBy(key, path, body string) string {
+	s.t.Helper()
 	request, err := http.NewRequest(http.MethodPost, s.url+path, strings.NewReader(body))
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	request.SetBasicAuth(onebox.DefaultServerKey, "")
+	request.SetBasicAuth(key, "")
 	answer, err := http.DefaultClient.Do(request)
 	if err != nil {
 		s.t.Fatal(err)
