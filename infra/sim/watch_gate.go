@@ -253,13 +253,17 @@ func (o *watch) asksAt(customer string, run *passage) (address, hash string) {
 // said is what the history of consent says last about a permission: the ledger's
 // entries as they were committed, not what GATE makes of them.
 func (o *watch) said(customer, name string, epoch int64) consent.State {
-	state := consent.Unknown
+	return o.last(customer, name, epoch).State
+}
+
+// last is that entry; an empty one if there is none.
+func (o *watch) last(customer, name string, epoch int64) (last consent.Entry) {
 	for _, e := range o.ledgers[item.CustomerPK(customer)] {
 		if e.Epoch == epoch && consent.Name(e.Purpose, e.Channel) == name {
-			state = e.State
+			last = e
 		}
 	}
-	return state
+	return last
 }
 
 // hours: 21:00 to 08:00 by the brand's wall clock nobody is mailed.
